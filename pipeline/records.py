@@ -1,0 +1,78 @@
+"""What a trial leaves behind: frozen, complete, and the only thing that tables and figures are made from."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pipeline.spec import TrialSpec
+
+
+class Status(StrEnum):
+    """How a trial ended."""
+
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    DIVERGED = "DIVERGED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True)
+class Curves:
+    """One entry per epoch, the untrained network first (epoch 0, step 0, cycle 0); every field has the same length.
+
+    eta is the learning rate of the last step taken (at step 0, of the first to come). Training values are measured on
+    a fixed subset of min(5000, n) training rows. Losses are mean cross-entropies in nats; cost = loss + lambda *
+    sum ||W||^2 (equation (20)); accuracies are counts / n.
+    """
+
+    step: tuple[int, ...] = ()
+    epoch: tuple[int, ...] = ()
+    cycle: tuple[int, ...] = ()
+    eta: tuple[float, ...] = ()
+    train_loss: tuple[float, ...] = ()
+    train_cost: tuple[float, ...] = ()
+    train_accuracy: tuple[float, ...] = ()
+    val_loss: tuple[float, ...] = ()
+    val_cost: tuple[float, ...] = ()
+    val_accuracy: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """The outcome of one trial. (stage, number) names it inside a sweep; `pack` counts the packs of its stage."""
+
+    stage: str
+    number: int
+    pack: int
+    replicate: int
+    spec: TrialSpec
+    status: Status
+    curves: Curves = Curves()
+    test_accuracy: float | None = None
+    reason: str = ""  # why it diverged or failed, with the step
+
+    def final(self, metric: str) -> float | None:
+        """Return the last value of a curve, or None where the trial did not complete."""
+        values: tuple[float, ...] = getattr(self.curves, metric)
+        return values[-1] if self.status is Status.COMPLETE and values else None
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What a trial's pack cost; seconds are those of the pack, shared by its `trials`."""
+
+    seconds: float
+    cpu_seconds: float
+    trials: int
+    worker: int  # process id
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """With what a record was computed: enough to say whether bits should agree."""
+
+    versions: dict[str, str]
+    blas: str
+    kernel: str
+    threads: int
+    python: str
+    environment: dict[str, str]  # OPENBLAS_* variables as found
