@@ -16,13 +16,13 @@ class ConfigError(PipelineError):
     exit_code = 2
 
 
-class EnvironmentFault(PipelineError):
+class HostError(PipelineError):
     """The surroundings refuse: lock, disk, permission, network, a missing extra."""
 
     exit_code = 3
 
 
-class DamagedData(PipelineError):
+class DataError(PipelineError):
     """Stored or downloaded data is not what it must be."""
 
     exit_code = 4

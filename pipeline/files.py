@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from pipeline.errors import EnvironmentFault
+from pipeline.errors import HostError
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
     """Open a binary file that appears at `path`, whole, when the block ends; on an error nothing appears.
 
     Raises:
-        EnvironmentFault: the folder cannot be written or the disk is full.
+        HostError: the folder cannot be written or the disk is full.
     """
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
@@ -28,8 +28,8 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # mkstemp makes it private
-        os.replace(name, path)
+        Path(name).chmod(0o644)  # mkstemp makes it private
+        Path(name).replace(path)
         sync_folder(path.parent)
     except OSError as error:
         raise unwritable(path, error) from error
@@ -61,7 +61,7 @@ def make_folder(folder: Path) -> Path:
     """Create `folder` and its parents where they are missing, and return it.
 
     Raises:
-        EnvironmentFault: it cannot be created.
+        HostError: it cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,9 +70,9 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def unwritable(path: Path, error: OSError) -> EnvironmentFault:
+def unwritable(path: Path, error: OSError) -> HostError:
     """Return the one-line error for a path that refuses to be written."""
-    return EnvironmentFault(f"{path} must be writable, got {error.strerror or error}")
+    return HostError(f"{path} must be writable, got {error.strerror or error}")
 
 
 @contextmanager
@@ -80,7 +80,7 @@ def lock(folder: Path) -> Iterator[None]:
     """Hold `folder` for this process alone; the kernel lets go of it however the process ends.
 
     Raises:
-        EnvironmentFault: another process holds it (named in the message), or it cannot be written.
+        HostError: another process holds it (named in the message), or it cannot be written.
     """
     path = folder / ".lock"
     try:
@@ -93,9 +93,7 @@ def lock(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             file.seek(0)
             holder = file.read().strip() or "unknown"
-            raise EnvironmentFault(
-                f"{folder} must be used by one run at a time, got one by process {holder}"
-            ) from error
+            raise HostError(f"{folder} must be used by one run at a time, got process {holder}") from error
         file.seek(0)
         file.truncate()
         file.write(str(os.getpid()))

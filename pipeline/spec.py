@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from pipeline.errors import ConfigError, DamagedData, one_of, require
+from pipeline.errors import ConfigError, DataError, one_of, require
 
 ACTIVATIONS = ("relu", "identity", "leaky_relu", "sigmoid", "tanh")
 BATCH_NORM = ("none", "before", "after")
@@ -256,12 +256,12 @@ def from_json(text: str, kind: type[Value]) -> Value:
     """Return the `kind` that `text` describes; the inverse of canonical_json.
 
     Raises:
-        DamagedData: the text is not such a value.
+        DataError: the text is not such a value.
     """
     try:
         return msgspec.convert(_renamed(json.loads(text), "lambda", "lambda_"), kind)
     except (ValueError, ConfigError) as error:
-        raise DamagedData(f"stored {kind.__name__} must match its schema, got {error}") from error
+        raise DataError(f"stored {kind.__name__} must match its schema, got {error}") from error
 
 
 def digest(value: Any) -> str:
