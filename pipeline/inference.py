@@ -254,7 +254,8 @@ def _best(means: Floats) -> int | None:
 def _within(means: Floats, best: int, margin: float) -> NDArray[np.bool_]:
     """Return which means are at most `margin` below the best; nan never is."""
     slack = ROUNDING * float(np.nanmax(np.abs(means)))
-    return np.less_equal(means[best] - means, margin + slack)
+    within: NDArray[np.bool_] = means[best] - means <= margin + slack
+    return within
 
 
 def _threshold(layout: TwoWay) -> float | None:
@@ -292,8 +293,9 @@ def _rule(layout: TwoWay, threshold: float | None) -> str:
     if layout.s is None or threshold is None:
         return "the noise is unknown (df = 0), so only the best is kept"
     return (
-        f"settings whose mean is within t({INTERVAL_LEVEL:g}, df = {layout.df}) * s * sqrt(2 / R) = {_t(layout.df):.3f} * "
-        f"{layout.s:.4f} * sqrt(2 / {layout.replicates}) = {threshold:.4f} of the best are kept while contiguous"
+        f"settings whose mean is within t({INTERVAL_LEVEL:g}, df = {layout.df}) * s * sqrt(2 / R) = "
+        f"{_t(layout.df):.3f} * {layout.s:.4f} * sqrt(2 / {layout.replicates}) = {threshold:.4f} of the best are kept "
+        "while contiguous"
     )
 
 
