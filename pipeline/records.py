@@ -19,7 +19,7 @@ class Status(StrEnum):
 class Curves:
     """One entry per epoch, the untrained network first (epoch 0, step 0, cycle 0); every field has the same length.
 
-    eta is the learning rate of the last step taken (at step 0, of the first to come). Training values are measured on
+    eta is the schedule's learning rate at `step`, the one of the update to come. Training values are measured on
     a fixed subset of min(5000, n) training rows. Losses are mean cross-entropies in nats; cost = loss + lambda *
     sum ||W||^2 (equation (20)); accuracies are counts / n.
     """
@@ -49,6 +49,7 @@ class TrialRecord:
     curves: Curves = Curves()
     test_accuracy: float | None = None
     reason: str = ""  # why it diverged or failed, with the step
+    pack_key: str = ""  # which trials it was packed with: another composition is another run
 
     def final(self, metric: str) -> float | None:
         """Return the last value of a curve, or None where the trial did not complete."""

@@ -1,0 +1,117 @@
+"""The affine map x W + b of every trial in a pack, and its gradient; the one place that knows the wide product.
+
+Arrays of shape (M, B, H) lie in memory as (B, M, H). A batch that all trials share then meets all their weights in
+one wide product (B, D) @ (D, M*H), elementwise arithmetic still runs along whole rows, and each trial's (B, H) slice
+is a matrix that the BLAS takes as it is.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from scipy.linalg import get_blas_funcs
+
+Array = NDArray[np.floating[Any]]
+
+
+def empty(M: int, B: int, H: int, dtype: DTypeLike) -> Array:
+    """Return an uninitialised (M, B, H) array that lies in memory as (B, M, H)."""
+    array: Array = np.empty((B, M, H), dtype)
+    return array.transpose(1, 0, 2)
+
+
+def wide(array: Array) -> Array:
+    """Return an array of `empty`'s layout, (M, B, H), as the matrix (B, M*H) that it is in memory.
+
+    Raises:
+        ValueError: the array lies otherwise, so that a view is impossible.
+    """
+    M, B, H = array.shape
+    return np.reshape(array.transpose(1, 0, 2), (B, M * H), copy=False)
+
+
+def laid_wide(array: Array) -> Array:
+    """Return a copy of `array`, (M, D, H), in the layout of `empty`."""
+    M, D, H = array.shape
+    copy = empty(M, D, H, array.dtype)
+    copy[...] = array
+    return copy
+
+
+def affine(x: Array, weight: Array, bias: Array | None = None) -> Array:
+    """Return x W + b, equation (12), shape (M, B, H).
+
+    Args:
+        x: (B, D) where the trials share their input, (M, B, D) where each has its own.
+        weight: (M, D, H); in the layout of `empty` where the input is shared.
+        bias: (M, H), or None for a layer without one.
+    """
+    M, _, H = weight.shape
+    out = empty(M, x.shape[-2], H, weight.dtype)
+    if x.ndim == 2:
+        np.matmul(x, wide(weight), out=wide(out))
+    else:
+        np.matmul(x, weight, out=out)
+    if bias is not None:
+        out += bias[:, None, :]
+    return out
+
+
+def input_gradient(g: Array, weight: Array) -> Array:
+    """Return the gradient by the input of `affine`, g W^T, equation (29): (M, B, H) -> (M, B, D)."""
+    M, D, _ = weight.shape
+    return np.matmul(g, weight.transpose(0, 2, 1), out=empty(M, g.shape[1], D, weight.dtype))
+
+
+@dataclass(frozen=True)
+class WeightGradient:
+    """The gradient of the cost by a weight matrix, equation (28), in factors: x^T g + decay * W.
+
+    Args:
+        x: (B, D) shared or (M, B, D), the layer's input.
+        g: (M, B, H), the gradient by the layer's output (1/n included).
+        weight: (M, D, H), the matrix itself.
+        decay: (M,), 2 * lambda.
+    """
+
+    x: Array
+    g: Array
+    weight: Array
+    decay: Array
+
+    def array(self) -> Array:
+        """Form the gradient, (M, D, H)."""
+        x = self.x if self.x.ndim == 3 else self.x[None]
+        product: Array = np.matmul(x.transpose(0, 2, 1), self.g)
+        return product + self.decay[:, None, None] * self.weight
+
+    def add_to(self, weight: Array, scale: Array) -> None:
+        """Do ``weight += scale * gradient`` in place without forming the gradient.
+
+        `weight` must hold the values of the matrix that the gradient was taken at; scale is (M,), such as -eta.
+        """
+        weight *= (1 + scale * self.decay)[:, None, None]
+        g = self.g * scale[:, None, None]
+        if self.x.ndim == 2:
+            add_product(wide(weight), self.x, wide(g))
+        else:
+            weight += np.matmul(self.x.transpose(0, 2, 1), g)
+
+
+Gradient = Array | WeightGradient
+
+
+def as_array(gradient: Gradient) -> Array:
+    """Return a gradient as an array of its parameter's shape."""
+    return gradient.array() if isinstance(gradient, WeightGradient) else gradient
+
+
+def add_product(out: Array, x: Array, g: Array) -> None:
+    """Do ``out += x.T @ g`` in place: (D, H) += (B, D)^T (B, H), all of them C-contiguous.
+
+    NumPy has no product that accumulates. The BLAS speaks Fortran, for which our arrays are their transposes:
+    out^T += g^T x.
+    """
+    (gemm,) = get_blas_funcs(("gemm",), (out,))
+    gemm(1.0, g.T, x.T, beta=1.0, c=out.T, trans_b=1, overwrite_c=1)

@@ -1,0 +1,42 @@
+"""How parameters start: standard normals, drawn once per replicate and scaled per trial."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from pipeline.core.affine import Array, empty
+from pipeline.spec import InitSpec, NetworkSpec
+
+SCALES: Mapping[str, Callable[[int, InitSpec], float]] = {
+    "he": lambda fan_in, _: float(np.sqrt(2 / fan_in)),  # He et al. 2015, (10)
+    "xavier": lambda fan_in, _: float(np.sqrt(1 / fan_in)),  # Glorot and Bengio 2010, as the DD2424 handouts use it
+    "normal": lambda _, init: float(init.sigma or 0),
+}
+"""Standard deviation of a layer's weights by scheme, from the layer's fan-in."""
+
+
+def initialise(spec: NetworkSpec, inputs: int, classes: int, inits: Sequence[InitSpec], seed: int) -> dict[str, Array]:
+    """Return the parameters of a pack: W1, b1, gamma1, beta1, W2, ... with a leading axis over `inits`.
+
+    All trials scale the same draw, so those of one replicate are paired. A layer that is normalised before its
+    activation has no bias: batch norm would subtract it again, so it could only stay zero (end of the handouts'
+    "Backward pass of BN").
+    """
+    rng = np.random.default_rng(seed)
+    M = len(inits)
+    sizes = [inputs, *spec.hidden, classes]
+    parameters: dict[str, Array] = {}
+    for layer, (D, H) in enumerate(pairwise(sizes), start=1):
+        normals = rng.standard_normal((D, H))
+        weight = empty(M, D, H, spec.dtype) if layer == 1 else np.empty((M, D, H), spec.dtype)
+        for trial, init in enumerate(inits):
+            weight[trial] = normals * SCALES[init.scheme](D, init)
+        parameters[f"W{layer}"] = weight
+        last = layer == len(sizes) - 1
+        if last or spec.batch_norm != "before":
+            parameters[f"b{layer}"] = np.zeros((M, H), spec.dtype)
+        if not last and spec.batch_norm != "none":
+            parameters[f"gamma{layer}"] = np.ones((M, H), spec.dtype)
+            parameters[f"beta{layer}"] = np.zeros((M, H), spec.dtype)
+    return parameters

@@ -1,0 +1,122 @@
+"""Activations and batch normalisation as pairs of a forward and a backward function, over (M, B, H) arrays.
+
+A backward function may overwrite the gradient that it is given: it is the only one who still needs it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.core.affine import Array, wide
+
+LEAK = 0.01
+"""Slope of the leaky ReLU below zero."""
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An elementwise function. `backward(g, y)` needs its output y only, which is all that training has to keep."""
+
+    forward: Callable[[Array], Array]
+    backward: Callable[[Array, Array], Array]
+
+
+def _relu(x: Array) -> Array:
+    return np.maximum(x, np.zeros_like(x))  # an array of zeros: NumPy is 4 times slower with a scalar
+
+
+def _relu_backward(g: Array, y: Array) -> Array:
+    masked: Array = np.multiply(g, y > 0, out=g)  # equations (24) and (30)
+    return masked
+
+
+def _sigmoid(x: Array) -> Array:
+    return 0.5 * (1 + np.tanh(0.5 * x))  # no overflow at either end
+
+
+ACTIVATIONS: Mapping[str, Activation] = {
+    "relu": Activation(_relu, _relu_backward),
+    "identity": Activation(lambda x: x, lambda g, _: g),
+    "leaky_relu": Activation(lambda x: np.maximum(x, LEAK * x), lambda g, y: np.where(y > 0, g, LEAK * g)),
+    "sigmoid": Activation(_sigmoid, lambda g, y: g * y * (1 - y)),
+    "tanh": Activation(np.tanh, lambda g, y: g * (1 - y * y)),
+}
+
+
+def batch_sum(x: Array) -> Array:
+    """Sum (M, B, H) over the examples: (M, H). A product with ones is the fastest way through the BLAS."""
+    M, B, H = x.shape
+    total: Array = np.ones(B, x.dtype) @ wide(x)
+    return total.reshape(M, H)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and variance of every unit, (M, H) each; the variance divides by n."""
+
+    mean: Array
+    variance: Array
+
+
+@dataclass(frozen=True)
+class BatchNormCache:
+    """What the backward pass needs: the centred input D (M, B, H), 1/std (M, H), and the moments of the batch."""
+
+    centred: Array
+    inverse_std: Array
+    moments: Moments
+
+
+def batch_norm(s: Array, gamma: Array, beta: Array, epsilon: float) -> tuple[Array, BatchNormCache]:
+    """Normalise by the statistics of the batch itself, equations (13)-(16).
+
+    Args:
+        s: (M, B, H); overwritten by its centred version.
+        gamma: (M, H) scale.
+        beta: (M, H) shift.
+        epsilon: added to the variance, equation (11).
+
+    Returns:
+        gamma * s_hat + beta, (M, B, H), and the cache.
+    """
+    B = s.shape[1]
+    mean = batch_sum(s) / B
+    s -= mean[:, None, :]
+    variance = batch_sum(s * s) / B
+    inverse_std = 1 / np.sqrt(variance + s.dtype.type(epsilon))
+    out = s * (gamma * inverse_std)[:, None, :]
+    out += beta[:, None, :]
+    return out, BatchNormCache(s, inverse_std, Moments(mean, variance))
+
+
+def batch_norm_backward(g: Array, cache: BatchNormCache, gamma: Array) -> tuple[Array, Array, Array]:
+    """Return the gradients by s (M, B, H), gamma and beta (M, H each), equations (25)-(37).
+
+    With s_hat = D / std, (31)-(37) fold to gamma / std * (g - mean(g) - s_hat * mean(g * s_hat)).
+    """
+    B = g.shape[1]
+    by_beta = batch_sum(g)
+    by_gamma = batch_sum(g * cache.centred) * cache.inverse_std
+    g -= (by_beta / B)[:, None, :]
+    g -= cache.centred * (cache.inverse_std * by_gamma / B)[:, None, :]
+    g *= (gamma * cache.inverse_std)[:, None, :]
+    return g, by_gamma, by_beta
+
+
+def normalise(s: Array, gamma: Array, beta: Array, epsilon: float, moments: Moments) -> Array:
+    """Normalise by given statistics, as at test time, equations (6)(7): (M, B, H), in place."""
+    scale = gamma / np.sqrt(moments.variance + s.dtype.type(epsilon))
+    s *= scale[:, None, :]
+    s += (beta - moments.mean * scale)[:, None, :]
+    return s
+
+
+def moving_average(old: Moments | None, new: Moments, alpha: float) -> Moments:
+    """Return alpha * old + (1 - alpha) * new, equations (38)(39); the first mini-batch starts the average as it is."""
+    if old is None:
+        return new
+    return Moments(
+        alpha * old.mean + (1 - alpha) * new.mean,
+        alpha * old.variance + (1 - alpha) * new.variance,
+    )

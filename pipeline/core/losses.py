@@ -1,0 +1,63 @@
+"""Softmax cross-entropy and the L2 penalty.
+
+The lambda convention is DD2424's, equation (20): the cost adds lambda * sum ||W||^2 over the weight matrices (never
+biases, gamma or beta), so the gradient adds 2 * lambda * W.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.affine import Array, laid_wide
+
+Labels = NDArray[np.integer[Any]]
+
+
+def classes_first(scores: Array) -> Array:
+    """Return a copy of (M, B, C) scores that lies in memory as (C, M, B): the softmax then reduces whole rows."""
+    M, B, C = scores.shape
+    copy: Array = np.empty((C, M, B), scores.dtype)
+    copy[...] = scores.transpose(2, 0, 1)
+    return copy.transpose(1, 2, 0)
+
+
+def cross_entropy(scores: Array, labels: Labels) -> Array:
+    """Return every example's loss in nats, (M, B), by log-sum-exp: no score is too large for it.
+
+    Args:
+        scores: (M, B, C).
+        labels: (B,) class indices.
+    """
+    shifted = classes_first(scores)
+    shifted -= shifted.max(axis=-1, keepdims=True)
+    picked = shifted[:, np.arange(len(labels)), labels]
+    loss: Array = np.log(np.exp(shifted).sum(axis=-1)) - picked
+    return loss
+
+
+def cross_entropy_and_gradient(scores: Array, labels: Labels) -> tuple[Array, Array]:
+    """Return the mean loss of the batch, (M,), and its gradient by the scores, (M, B, C), equation (21) over n.
+
+    Args:
+        scores: (M, B, C).
+        labels: (B,) class indices.
+    """
+    B = len(labels)
+    rows = np.arange(B)
+    scores = classes_first(scores)
+    scores -= scores.max(axis=-1, keepdims=True)
+    picked = scores[:, rows, labels]
+    probability = np.exp(scores, out=scores)
+    total = probability.sum(axis=-1, keepdims=True)
+    loss = (np.log(total[..., 0]) - picked).mean(axis=-1)
+    probability /= total * B
+    probability[:, rows, labels] -= probability.dtype.type(1 / B)
+    return loss, laid_wide(probability)
+
+
+def penalty(weights: Iterable[Array], lambda_: Array) -> Array:
+    """Return lambda * sum ||W||^2 of every trial, (M,) in float64, over the given (M, D, H) matrices."""
+    squares = sum(np.square(W).sum(axis=(1, 2), dtype=np.float64) for W in weights)
+    return np.asarray(lambda_ * squares, np.float64)

@@ -1,0 +1,232 @@
+"""Training as a generator of epoch reports: logging, pruning and checkpoints are the caller's business."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.affine import Array
+from pipeline.core.losses import Labels, cross_entropy, penalty
+from pipeline.core.network import Network, Statistics
+from pipeline.core.optimizers import OPTIMIZERS, State
+from pipeline.core.schedules import SCHEDULES
+from pipeline.data.split import Split
+from pipeline.spec import Pack, TrialSpec
+
+CURVE_ROWS = 5000
+"""Training values are measured on this many training rows, the first of the split (which are in random order)."""
+
+CHUNK = 1000
+"""Rows that are evaluated at once: enough for the BLAS, small enough for the memory of a worker."""
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """A trial, by its index in the pack, whose numbers stopped being finite at `step`, and which number it was."""
+
+    trial: int
+    step: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Loss (nats), cost and accuracy of M' networks over some rows, (M',) each in float64."""
+
+    loss: Array
+    cost: Array
+    accuracy: Array
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """Where a pack stands at the end of an epoch; epoch 0 is the untrained network.
+
+    With batch norm the row of step 0 has no moving averages to use, since they start with the first mini-batch: the
+    untrained networks are normalised by the statistics of the measured training rows, for this row only.
+
+    Attributes:
+        epoch: epochs done.
+        step: updates done.
+        cycle: the cycle that the epoch belongs to, from 1; 0 for the untrained network.
+        trials: (M',) indices into the pack of the trials still finite, in the order of the arrays below.
+        eta: (M',) the schedule's learning rate at `step`.
+        train: measured on the first min(5000, n) training rows.
+        val: measured on the validation rows.
+        diverged: the trials that were dropped in this epoch.
+        network: the networks themselves, M' of them; read only.
+    """
+
+    epoch: int
+    step: int
+    cycle: int
+    trials: Indices
+    eta: Array
+    train: Measurement
+    val: Measurement
+    diverged: tuple[Divergence, ...]
+    network: Network
+
+
+@dataclass
+class _Run:
+    """The state of a pack in training; every array has the surviving trials M' as its leading axis."""
+
+    pack: Pack
+    network: Network
+    optimizer_state: State
+    rng: np.random.Generator
+    trials: Indices
+    lambda_: Array
+    eta_min: Array
+    eta_max: Array
+    step: int = 0
+    diverged: list[Divergence] = field(default_factory=list)
+
+    @property
+    def shared(self) -> TrialSpec:
+        """A member of the pack, asked for what all members share."""
+        return self.pack.trials[0]
+
+    def eta(self) -> Array:
+        """The learning rates (M',) of the step about to be taken."""
+        schedule = self.shared.schedule
+        n_s = schedule.step_size * self.shared.steps_per_epoch
+        return SCHEDULES[schedule.kind](self.step, n_s, self.eta_min, self.eta_max)
+
+    def drop(self, lost: dict[int, Divergence]) -> None:
+        """Drop trials, given by position among the survivors."""
+        self.diverged += lost.values()
+        kept = [position for position in range(len(self.trials)) if position not in lost]
+        if len(kept) == len(self.trials):
+            return
+        self.trials = self.trials[kept]
+        self.lambda_, self.eta_min, self.eta_max = self.lambda_[kept], self.eta_min[kept], self.eta_max[kept]
+        self.optimizer_state = {name: array[kept] for name, array in self.optimizer_state.items()}
+        self.network = self.network.keep(kept)
+
+
+def train(pack: Pack, split: Split) -> Iterator[EpochReport]:
+    """Train the trials of `pack` in lockstep on `split`, reporting before the first epoch and after every one.
+
+    A trial whose mini-batch loss stops being finite stays in its lane until the epoch ends and is then dropped, so
+    that its neighbours' bits do not change while it is among them. Ends early when no trial is left.
+    """
+    run = _start(pack)
+    yield _report(run, split, 0)
+    for epoch in range(1, run.shared.schedule.epochs + 1):
+        run.diverged = []
+        _epoch(run, split)
+        yield _report(run, split, epoch)
+        if not len(run.trials):
+            return
+
+
+def measure(network: Network, x: Array, labels: Labels, statistics: Statistics, penalties: Array) -> Measurement:
+    """Measure the networks over rows x (n, D) with the given batch-norm statistics; nothing is changed.
+
+    penalties (M,) are the L2 terms that turn losses into costs.
+    """
+    loss = np.zeros(network.size)
+    correct = np.zeros(network.size, np.int64)
+    with np.errstate(all="ignore"):  # overflow is data here: whoever asked looks at the numbers
+        for start in range(0, len(x), CHUNK):
+            rows = slice(start, start + CHUNK)
+            scores = network.scores(np.asarray(x[rows], network.spec.dtype), statistics)
+            loss += cross_entropy(scores, labels[rows]).sum(axis=1, dtype=np.float64)
+            correct += (scores.argmax(axis=2) == labels[rows]).sum(axis=1)
+        loss /= len(x)
+        return Measurement(loss, loss + penalties, correct / len(x))
+
+
+def batches(n: int, batch_size: int) -> list[slice]:
+    """Cut n shuffled rows into mini-batches; the short last one is kept, but a single row joins the batch before."""
+    starts = list(range(0, n, batch_size))
+    if len(starts) > 1 and n - starts[-1] == 1:
+        starts.pop()
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], n], strict=True)]
+
+
+def _start(pack: Pack) -> _Run:
+    shared, trials = pack.trials[0], pack.trials
+    network = Network.create(
+        shared.network, shared.data.inputs, shared.data.classes, [trial.init for trial in trials], shared.init_seed
+    )
+
+    def knob(values: list[float]) -> Array:
+        return np.array(values, dtype=shared.network.dtype)
+
+    return _Run(
+        pack,
+        network,
+        OPTIMIZERS[shared.optimizer.name].init(network.parameters),
+        np.random.default_rng(shared.order_seed),
+        np.arange(len(trials)),
+        knob([trial.lambda_ for trial in trials]),
+        knob([trial.schedule.eta_min for trial in trials]),
+        knob([trial.schedule.eta_max for trial in trials]),
+    )
+
+
+def _epoch(run: _Run, split: Split) -> None:
+    """Take every mini-batch of one epoch, then drop the trials whose loss was not finite."""
+    shared, network = run.shared, run.network
+    update = OPTIMIZERS[shared.optimizer.name].update
+    order = run.rng.permutation(len(split.x_train))
+    buffer: Array = np.empty((shared.batch_size + 1, split.x_train.shape[1]), split.x_train.dtype)
+    lost: dict[int, Divergence] = {}
+    with np.errstate(all="ignore"):  # a diverging trial overflows; the test of every loss below says so
+        for batch in batches(len(order), shared.batch_size):
+            rows = order[batch]
+            # "clip" spares NumPy a buffer; a permutation has no index to clip
+            x = np.take(split.x_train, rows, axis=0, out=buffer[: len(rows)], mode="clip")
+            eta = run.eta()
+            loss, gradients, statistics = network.loss_and_gradients(
+                x.astype(shared.network.dtype, copy=False), split.y_train[rows], run.lambda_
+            )
+            network.average(statistics)
+            update(network.parameters, gradients, run.optimizer_state, eta, shared.optimizer)
+            run.step += 1
+            _note(lost, run, loss, "mini-batch loss")
+    run.drop(lost)
+
+
+def _note(lost: dict[int, Divergence], run: _Run, values: Array, what: str) -> None:
+    """Enter the trials with a value that is not finite into `lost`, by position, unless they are there already."""
+    for position in np.flatnonzero(~np.isfinite(values)).tolist():
+        reason = f"{what} is {values[position]} at step {run.step}"
+        lost.setdefault(position, Divergence(int(run.trials[position]), run.step, reason))
+
+
+def _report(run: _Run, split: Split, epoch: int) -> EpochReport:
+    """Measure the surviving networks; those with a value that is not finite are dropped and left out."""
+    shared, network = run.shared, run.network
+    rows = slice(0, CURVE_ROWS)
+    x, labels = split.x_train[rows], split.y_train[rows]
+    statistics = network.averages or network.statistics(np.asarray(x, shared.network.dtype))
+    penalties = penalty(network.weights, run.lambda_)
+    train_values = measure(network, x, labels, statistics, penalties)
+    val_values = measure(network, split.x_val, split.y_val, statistics, penalties)
+    lost: dict[int, Divergence] = {}
+    _note(lost, run, train_values.cost, "training cost")
+    _note(lost, run, val_values.cost, "validation cost")
+    kept = [position for position in range(len(run.trials)) if position not in lost]
+    run.drop(lost)
+    return EpochReport(
+        epoch,
+        run.step,
+        -(-epoch // (2 * shared.schedule.step_size)),
+        run.trials,
+        run.eta(),
+        _select(train_values, kept),
+        _select(val_values, kept),
+        tuple(run.diverged),
+        run.network,
+    )
+
+
+def _select(values: Measurement, kept: list[int]) -> Measurement:
+    return Measurement(values.loss[kept], values.cost[kept], values.accuracy[kept])
