@@ -32,7 +32,8 @@ def _relu_backward(g: Array, y: Array) -> Array:
 
 
 def _sigmoid(x: Array) -> Array:
-    return 0.5 * (1 + np.tanh(0.5 * x))  # no overflow at either end
+    y: Array = 0.5 * (1 + np.tanh(0.5 * x))  # no overflow at either end
+    return y
 
 
 ACTIVATIONS: Mapping[str, Activation] = {
