@@ -1,0 +1,98 @@
+"""``python -m sweeps``: run one sweep by name, and end with the exit code that says whose turn it is."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from pipeline.errors import PipelineError, one_of
+from sweeps import SWEEPS
+from sweeps.cli import Entry, overview, parse
+
+BUG = 1
+STOPPED = 128  # plus the signal's number, as shells do
+
+
+def main(argv: Sequence[str] | None = None, sweeps: Mapping[str, Entry] = SWEEPS) -> int:
+    """Run the sweep that `argv` (without it: the command line) asks for and return the exit code.
+
+    0 done, 1 a bug of ours, 2 bad input or configuration, 3 the surroundings, 4 damaged data, 130, 141 and 143 stopped
+    by SIGINT, SIGPIPE and SIGTERM. What went wrong is the first line on stderr; --debug adds the traceback.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    try:
+        with _terminable():
+            _command(arguments, sweeps)
+            sys.stdout.flush()  # a reader who has left is noticed here, not after the exit code is fixed
+    except PipelineError as error:
+        return _failed(str(error), error, debug, error.exit_code)
+    except KeyboardInterrupt:
+        return _stopped(signal.SIGINT)
+    except _Terminated:
+        return _stopped(signal.SIGTERM)
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) and _reader_left():
+            return STOPPED + signal.SIGPIPE
+        advice = "" if debug else " (run again with --debug for the traceback)"
+        return _failed(f"internal: {type(error).__name__}: {error}{advice}", error, debug, BUG)
+    return 0
+
+
+def _command(arguments: Sequence[str], sweeps: Mapping[str, Entry]) -> None:
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print(overview(sweeps))
+        return
+    name, *rest = arguments
+    entry = sweeps[one_of("sweep", name, sweeps)]
+    request = parse(name, entry, rest)
+    if request is not None:
+        entry.execute(*request)
+
+
+def _failed(message: str, error: Exception, debug: bool, code: int) -> int:
+    print("error:", " ".join(message.split("\n")), file=sys.stderr)
+    if debug:
+        traceback.print_exception(error)
+    return code
+
+
+def _stopped(by: signal.Signals) -> int:
+    print(f"stopped by {by.name}; the same command continues from here", file=sys.stderr)
+    return STOPPED + by
+
+
+class _Terminated(BaseException):
+    """SIGTERM arrived; like KeyboardInterrupt, not for any ``except Exception`` on the way up."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let the first SIGTERM unwind the block as _Terminated; a second one kills."""
+
+    def unwind(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, unwind)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _reader_left() -> bool:
+    """Return whether whoever read our stdout has closed it; if so, what is left to be said goes nowhere."""
+    try:
+        print(flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,183 @@
+"""What may be typed after ``python -m sweeps``: a sweep's name, the options of every run, the sweep's own fields."""
+
+import contextlib
+import dataclasses
+import inspect
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import dropwhile, takewhile
+from pathlib import Path
+from typing import Annotated, Any, Protocol, Self
+
+import tyro
+
+from pipeline.errors import ConfigError, nearest, one_of, require
+
+SCALES = ("smoke", "quick", "full")
+
+LambdaFlag = Annotated[float, tyro.conf.arg(name="lambda")]
+"""The type of a configuration field called ``lambda_``: its flag is ``--lambda``."""
+
+
+def _shown_as(metavar: str) -> Any:
+    return tyro.conf.arg(metavar=metavar)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run a sweep, whichever sweep it is."""
+
+    dataset: Annotated[str | None, _shown_as("NAME")] = None
+    """cifar10, digits or the path of an .npz file; without it CIFAR-10 where it can be had"""
+    data_dir: Annotated[Path | None, _shown_as("PATH")] = None
+    """where the data sets lie (without it: data)"""
+    jobs: Annotated[int | None, _shown_as("INT")] = None
+    """worker processes (without it: one per core this process may use)"""
+    seed: int = 0
+    """the root of every random number"""
+    scale: Annotated[str, _shown_as("|".join(SCALES))] = "full"
+    """which defaults the flags of the sweep start from"""
+    run: Annotated[str | None, _shown_as("NAME")] = None
+    """a name that keeps this run's results apart from others of the same data set"""
+    plan: bool = False
+    """show what would be trained, and at what cost; train nothing"""
+    retry: Annotated[str | None, _shown_as("failed")] = None
+    """train again the trials that FAILED"""
+    pack_width: Annotated[int | None, _shown_as("INT")] = None
+    """trials per pack (without it: a rule of the network's width); belongs to the configuration"""
+    debug: bool = False
+    """show the traceback of an error"""
+    artifacts: Path = Path("artifacts")
+    """where results go"""
+
+    def __post_init__(self) -> None:
+        require(self.jobs is None or self.jobs >= 1, "jobs", "must be at least 1", self.jobs)
+        require(self.seed >= 0, "seed", "must not be negative", self.seed)
+        one_of("scale", self.scale, SCALES)
+        if self.run is not None:
+            _check_run(self.run)
+        if self.retry is not None:
+            one_of("retry", self.retry, ("failed",))
+        require(self.pack_width is None or self.pack_width >= 1, "pack width", "must be at least 1", self.pack_width)
+
+    @property
+    def workers(self) -> int:
+        """Worker processes to start: `jobs`, or as many as affinity and container limits leave cores."""
+        if self.jobs is not None:
+            return self.jobs
+        from joblib import cpu_count  # noqa: PLC0415 (half a second that --help need not wait for)
+
+        return int(cpu_count())
+
+
+def _check_run(name: str) -> None:
+    rule = "must be letters, digits, '-', '_' and '.'"
+    require(re.fullmatch(r"[A-Za-z0-9._-]+", name) is not None, "run", rule, name)
+    # the results of RUN=smoke at full scale would lie in the folder of SCALE=smoke
+    rule = "must not begin with the name of a scale"
+    require(re.match(r"(smoke|quick)(-|$)", name) is None, "run", rule, name)
+
+
+class Configuration(Protocol):
+    """The fields that one sweep adds to the command line: a frozen dataclass with a docstring."""
+
+    @classmethod
+    def at_scale(cls, scale: str) -> Self:
+        """Return the defaults at a scale of SCALES."""
+        ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One sweep in the table of sweeps: what can be configured, and what runs it."""
+
+    configuration: type[Configuration]
+    execute: Callable[[Any, Options], None]
+
+    @property
+    def summary(self) -> str:
+        """The first line of the configuration's docstring."""
+        return (inspect.getdoc(self.configuration) or "").partition("\n")[0]
+
+
+def overview(sweeps: Mapping[str, Entry]) -> str:
+    """Return the text that lists the sweeps."""
+    width = max(map(len, sweeps), default=0)
+    lines = [f"  {name:{width}}  {entry.summary}" for name, entry in sweeps.items()]
+    return "\n".join(["usage: python -m sweeps NAME [--flags]   (flags: python -m sweeps NAME --help)", "", *lines])
+
+
+def parse(name: str, entry: Entry, arguments: Sequence[str]) -> tuple[Any, Options] | None:
+    """Return the configuration and the options that `arguments` ask of the sweep `name`; None after printing help.
+
+    Raises:
+        ConfigError: an unknown flag, a value of the wrong type, or one that a rule of its dataclass refuses.
+    """
+    # The defaults depend on the scale, which is itself an option: the options are read first, on their own.
+    first = _tyro(Options, arguments, default=Options(), add_help=False)
+    if first is None:
+        return None
+    default = first[0], entry.configuration.at_scale(first[0].scale)
+    kind = tuple[
+        Annotated[Options, tyro.conf.arg(name="")], Annotated[entry.configuration, tyro.conf.arg(name="")]  # type: ignore[name-defined]
+    ]
+    answer = _tyro(
+        kind,
+        arguments,
+        default=default,
+        prog=f"python -m sweeps {name}",
+        description=inspect.getdoc(entry.configuration),
+    )
+    if answer is None:
+        return None
+    (options, configuration), unknown = answer
+    if unknown:
+        raise _stray(name, unknown[0].partition("=")[0], [flag for part in default for flag in flags(part)])
+    return configuration, options
+
+
+def flags(default: Any, prefix: str = "--") -> Iterator[str]:
+    """Yield the flag of every field of a dataclass instance, nested ones as ``--network.hidden``."""
+    for field in dataclasses.fields(default):
+        value = getattr(default, field.name)
+        name = field.name.rstrip("_").replace("_", "-")
+        if dataclasses.is_dataclass(value):
+            yield from flags(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}no-{name}" if value is True else f"{prefix}{name}"
+
+
+def _stray(name: str, token: str, known: Sequence[str]) -> ConfigError:
+    if token.startswith("-"):
+        return ConfigError(f"flags must be those of {name} --help, got {token!r}{nearest(token, known)}")
+    return ConfigError(f"values must follow a flag that takes them, got {token!r}")
+
+
+def _tyro(kind: Any, arguments: Sequence[str], **how: Any) -> tuple[Any, list[str]] | None:
+    """Return what tyro reads and the arguments it does not know, or None where it printed help instead.
+
+    tyro explains a bad value in a framed text on stderr and exits; its hook for errors is private. So the text is
+    caught, and its first paragraph becomes the one line of a ConfigError.
+    """
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                kind, args=arguments, return_unknown_args=True, config=(tyro.conf.FlagCreatePairsOff,), **how
+            )
+    except SystemExit as stop:
+        if stop.code:
+            raise ConfigError(first_paragraph(complaint.getvalue())) from None
+        return None
+
+
+def first_paragraph(framed: str) -> str:
+    """Return the first paragraph under the title of a text framed with lines (or dashes), as one line."""
+
+    def is_text(line: str) -> bool:
+        return bool(line.strip("─-"))
+
+    lines = [line.strip(" │") for line in framed.splitlines()[1:]]
+    return " ".join(takewhile(is_text, dropwhile(lambda line: not is_text(line), lines))).removeprefix("Error parsing ")
