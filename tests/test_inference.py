@@ -226,6 +226,13 @@ def test_replicates_that_differ_by_a_constant_leave_no_noise_and_only_true_ties_
     assert outcome(scores)[:2] == (3, (2, 3))
 
 
+def test_equal_means_tie_whatever_dust_their_sums_left():
+    up, down = [0.1, 0.2, 0.3], [0.3, 0.2, 0.1]
+    assert np.mean(up) > np.mean(down)  # by one unit in the last place
+    scores = [[0, 0, 0], up, down, [0, 0, 0]]
+    assert interval_rule([1, 2, 3, 4], scores, on_grid=True).best == one_standard_error([1, 2, 3, 4], scores).best == 3
+
+
 cells = st.one_of(st.integers(0, 20).map(lambda hits: hits / 20), st.just(NAN))
 
 
