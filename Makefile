@@ -1,0 +1,96 @@
+# make alone lists the commands. Each does its own set-up: a virtual environment with the versions of constraints.txt.
+# Variables may be given as `make sweep-lambda SCALE=smoke` or in the environment.
+
+PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
+VENV   := .venv
+PY     := $(VENV)/bin/python
+
+# One flag per variable that is set; ARGS goes through as it is.
+FLAGS = $(if $(DATASET),--dataset '$(DATASET)') \
+	$(if $(DATA_DIR),--data-dir '$(DATA_DIR)') \
+	$(if $(JOBS),--jobs '$(JOBS)') \
+	$(if $(SEED),--seed '$(SEED)') \
+	$(if $(SCALE),--scale '$(SCALE)') \
+	$(if $(RUN),--run '$(RUN)') \
+	$(if $(filter-out 0,$(PLAN)),--plan) \
+	$(if $(RETRY),--retry '$(RETRY)') \
+	$(if $(PACK_WIDTH),--pack-width '$(PACK_WIDTH)') \
+	$(ARGS)
+
+.PHONY: help gradient-check test check fix bench clean FORCE
+.NOTPARALLEL: # each command uses all cores by itself
+
+help: ## list the commands and their variables
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {sub("%", "<name>", $$1); printf "  make %-16s%s\n", $$1, $$2}' Makefile
+	@echo
+	@sed -n 's/^#  /  /p' Makefile
+
+#  DATASET=cifar10|digits|file.npz   which data (without it: CIFAR-10 where it can be had)
+#  DATA_DIR=folder                   where the data sets lie (without it: data)
+#  JOBS=2  SEED=0  RUN=name          workers, root seed, a name that keeps results apart
+#  SCALE=smoke|quick|full            how much to train (without it: full)
+#  PLAN=1                            show what would be trained, train nothing
+#  RETRY=failed                      train failed trials again
+#  PACK_WIDTH=8                      trials per pack instead of the rule
+#  ARGS="--coarse.count 32"          any other flag (python -m sweeps NAME --help lists them)
+#  PYTHON=python3.12                 the interpreter to build the environment with
+
+sweep-lambda: ## search the L2 penalty from coarse to fine, then train the winners
+
+sweep-%: $(VENV)/run FORCE ## run the sweep of that name (python -m sweeps lists them)
+	@$(PY) -m sweeps $* $(FLAGS)
+
+gradient-check: $(VENV)/run ## compare the gradients that training uses with centred differences
+	@$(PY) -m pipeline.core.gradcheck $(ARGS)
+
+test: $(VENV)/dev ## run the tests (those on real CIFAR-10 need DATA_DIR)
+	@$(PY) -m pytest $(ARGS)
+
+check: $(VENV)/dev ## lint, formatting, types and the arrows between the layers; changes nothing
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check
+	@$(PY) -m mypy
+	@$(VENV)/bin/lint-imports
+
+fix: $(VENV)/dev ## repair what ruff can repair
+	@$(PY) -m ruff check --fix
+	@$(PY) -m ruff format
+
+bench: $(VENV)/dev ## measure the speed of packs, and predicted against actual minutes
+	@$(PY) -m bench $(ARGS)
+
+clean: ## remove caches and build files; never results, data or the environment
+	@rm -rf artifacts/cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -path ./$(VENV) -prune -o -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment. $(VENV)/run and $(VENV)/dev are stamps: what is installed, and when. The file `whole` is missing
+# while something is being installed; where it is missing at the start, an interrupted environment is built anew.
+$(VENV)/run: pyproject.toml constraints.txt $(PY)
+	$(call install,.)
+
+$(VENV)/dev: pyproject.toml constraints.txt $(PY)
+	$(call install,.[dev])
+	@touch $(VENV)/run
+
+$(PY): # missing, or a link to an interpreter that is gone
+	@rm -rf $(VENV)
+
+define install
+@test -f $(VENV)/whole || { $(create); }
+@echo "installing the packages of constraints.txt into $(VENV)"
+@rm $(VENV)/whole
+@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '$(1)'
+@touch $(VENV)/whole $@
+endef
+
+define create
+rm -rf $(VENV); found=; \
+for name in $(PYTHON); do \
+  if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$name; break; fi; \
+done; \
+if test -z "$$found"; then \
+  echo "error: PYTHON must name an interpreter of version 3.11 or newer, got $(PYTHON)" >&2; exit 1; fi; \
+if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+  echo "error: $$found must have the modules venv and ensurepip (Debian: apt install python3-venv)" >&2; exit 1; fi; \
+"$$found" -m venv $(VENV) && touch $(VENV)/whole
+endef
