@@ -7,18 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.affine import Array
-from pipeline.core.losses import Labels, cross_entropy, penalty
-from pipeline.core.network import Network, Statistics
+from pipeline.core.losses import penalty
+from pipeline.core.network import Network
 from pipeline.core.optimizers import OPTIMIZERS, State
 from pipeline.core.schedules import SCHEDULES
 from pipeline.data.split import Split
+from pipeline.evaluate import Measurement, measure
 from pipeline.spec import Pack, TrialSpec
 
 CURVE_ROWS = 5000
 """Training values are measured on this many training rows, the first of the split (which are in random order)."""
-
-CHUNK = 1000
-"""Rows that are evaluated at once: enough for the BLAS, small enough for the memory of a worker."""
 
 Indices = NDArray[np.intp]
 
@@ -30,15 +28,6 @@ class Divergence:
     trial: int
     step: int
     reason: str
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """Loss (nats), cost and accuracy of M' networks over some rows, (M',) each in float64."""
-
-    loss: Array
-    cost: Array
-    accuracy: Array
 
 
 @dataclass(frozen=True)
@@ -123,23 +112,6 @@ def train(pack: Pack, split: Split) -> Iterator[EpochReport]:
         yield _report(run, split, epoch)
         if not len(run.trials):
             return
-
-
-def measure(network: Network, x: Array, labels: Labels, statistics: Statistics, penalties: Array) -> Measurement:
-    """Measure the networks over rows x (n, D) with the given batch-norm statistics; nothing is changed.
-
-    penalties (M,) are the L2 terms that turn losses into costs.
-    """
-    loss = np.zeros(network.size)
-    correct = np.zeros(network.size, np.int64)
-    with np.errstate(all="ignore"):  # overflow is data here: whoever asked looks at the numbers
-        for start in range(0, len(x), CHUNK):
-            rows = slice(start, start + CHUNK)
-            scores = network.scores(np.asarray(x[rows], network.spec.dtype), statistics)
-            loss += cross_entropy(scores, labels[rows]).sum(axis=1, dtype=np.float64)
-            correct += (scores.argmax(axis=2) == labels[rows]).sum(axis=1)
-        loss /= len(x)
-        return Measurement(loss, loss + penalties, correct / len(x))
 
 
 def batches(n: int, batch_size: int) -> list[slice]:

@@ -1,0 +1,199 @@
+"""A stage as a value: what is fixed, which settings are asked, how often; and the plan that follows from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ConfigError
+from pipeline.records import TrialRecord
+from pipeline.run.packing import pack_members
+from pipeline.run.samplers import LogRange, adaptive, enumerated, replicate_seeds, sampler_seed
+from pipeline.run.study import propose
+from pipeline.run.worker import Task
+from pipeline.spec import Pack, Setting, TrialSpec, parameter, positive_integer, with_setting
+
+NETWORKS = "networks"
+PENDING = ".pending"
+"""Folders inside a run folder: what the final stage keeps, and outcomes that wait to be recorded."""
+
+
+class Proposal(Protocol):
+    """Where the settings of a stage come from: all at once, or in rounds that look at the rounds before."""
+
+    @property
+    def count(self) -> int:
+        """The settings of all rounds."""
+        ...
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds there are."""
+        ...
+
+    def settings(self, stage: str, root: int, round_: int, earlier: Sequence[TrialRecord]) -> tuple[Setting, ...]:
+        """Return the settings of a round: a function of its arguments alone."""
+        ...
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Settings that are known beforehand."""
+
+    listed: tuple[Setting, ...]
+
+    @property
+    def count(self) -> int:
+        """The settings."""
+        return len(self.listed)
+
+    @property
+    def rounds(self) -> int:
+        """One."""
+        return 1
+
+    def settings(self, stage: str, root: int, round_: int, earlier: Sequence[TrialRecord]) -> tuple[Setting, ...]:
+        """Return all of them."""
+        return self.listed
+
+
+@dataclass(frozen=True)
+class Search:
+    """A parameter searched over a range on a log scale; rounds of `round_size` settings, a grid in one."""
+
+    name: str
+    searched: LogRange
+    sampler: str
+    count: int
+    round_size: int
+
+    def __post_init__(self) -> None:
+        positive_integer("settings (trials per replicate)", self.count)
+        positive_integer("settings per round", self.round_size)
+        if not adaptive(self.sampler):  # refuses what cannot be enumerated before anything runs
+            enumerated(self.sampler, self.searched, self.count, 0)
+
+    @property
+    def rounds(self) -> int:
+        """One for a grid, which is one thing; else as many as `count` takes."""
+        return 1 if self.sampler == "grid" else -(-self.count // self.round_size)
+
+    def settings(self, stage: str, root: int, round_: int, earlier: Sequence[TrialRecord]) -> tuple[Setting, ...]:
+        """Return the settings of one round; TPE alone looks at `earlier`, as one observation per setting."""
+        size = self.count if self.rounds == 1 else self.round_size
+        start = round_ * size
+        if adaptive(self.sampler):
+            values = propose(
+                self.searched,
+                min(size, self.count - start),
+                means(earlier, self.name),
+                sampler_seed(root, stage, round_),
+            )
+        else:
+            values = enumerated(self.sampler, self.searched, self.count, sampler_seed(root, stage))
+            values = values[start : start + size]
+        return tuple({self.name: value} for value in values)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a sweep: every setting of `proposal` in every replicate.
+
+    Attributes:
+        name: names its study, its rows and its seeds.
+        fixed: everything that no setting changes, the data included; its seeds are replaced.
+        proposal: the settings.
+        replicates: how many pairs of seeds each setting runs with.
+        keeps_networks: whether the trained networks and their test predictions are stored. Only a stage whose data
+            has test rows can, and such a stage chooses nothing.
+    """
+
+    name: str
+    fixed: TrialSpec
+    proposal: Proposal
+    replicates: int
+    keeps_networks: bool = False
+
+    def __post_init__(self) -> None:
+        positive_integer(f"replicates of {self.name}", self.replicates)
+        if self.keeps_networks and not self.fixed.data.n_test:
+            raise ConfigError(f"stage {self.name} must have test rows to keep networks, got none")
+
+    @property
+    def count(self) -> int:
+        """The trials of the whole stage."""
+        return self.proposal.count * self.replicates
+
+    def trials(self, settings: Sequence[Setting], root: int) -> list[TrialSpec]:
+        """Return the trials of `settings`: replicate after replicate, so that more replicates only append."""
+        specs = [with_setting(self.fixed, setting) for setting in settings]
+        seeds = [replicate_seeds(root, self.name, replicate) for replicate in range(self.replicates)]
+        return [with_setting(spec, {"init_seed": i, "order_seed": o}) for i, o in seeds for spec in specs]
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """A finished stage: its records in plan order."""
+
+    stage: Stage
+    records: tuple[TrialRecord, ...]
+
+    def scores(self, name: str) -> tuple[list[float], NDArray[np.float64]]:
+        """Return the values of the parameter `name`, increasing, and their validation accuracies (L, R).
+
+        A trial that did not complete is nan.
+        """
+        values = sorted({parameter(record.spec, name) for record in self.records})
+        scores = np.full((len(values), self.stage.replicates), np.nan)
+        for record in self.records:
+            accuracy = record.final("val_accuracy")
+            if accuracy is not None:
+                scores[values.index(parameter(record.spec, name)), record.replicate] = accuracy
+        return values, scores
+
+
+def means(records: Sequence[TrialRecord], name: str) -> list[tuple[float, float | None]]:
+    """Return (value, mean validation accuracy over its replicates) in order of appearance; None if one diverged."""
+    accuracies: dict[float, list[float | None]] = {}
+    for record in records:
+        accuracies.setdefault(parameter(record.spec, name), []).append(record.final("val_accuracy"))
+    return [(value, _mean(found)) for value, found in accuracies.items()]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    finite = [value for value in values if value is not None]
+    return sum(finite) / len(finite) if len(finite) == len(values) else None
+
+
+def tasks(
+    stage: Stage, trials: Sequence[TrialSpec], first: tuple[int, int], folder: Path, width: int | None
+) -> list[Task]:
+    """Divide one round of a stage into tasks, in plan order.
+
+    Args:
+        stage: the stage.
+        trials: the trials of the round, as from `Stage.trials`.
+        first: the numbers of the round's first trial and first pack in the stage.
+        folder: the run folder.
+        width: trials per pack, or None for the rule.
+    """
+    number, pack = first
+    per_replicate = len(trials) // stage.replicates
+    out = []
+    for index, members in enumerate(pack_members(trials, width)):
+        packed = Pack(tuple(trials[member] for member in members))
+        out.append(
+            Task(
+                stage=stage.name,
+                pack=pack + index,
+                replicate=members[0] // per_replicate,
+                numbers=tuple(number + member for member in members),
+                trials=packed,
+                result=folder / PENDING / f"{stage.name}-{packed.key}.json",
+                networks=folder / NETWORKS if stage.keeps_networks else None,
+            )
+        )
+    return out
