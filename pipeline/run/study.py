@@ -1,0 +1,388 @@
+"""The store of a run: one SQLite file with one Optuna study per stage. With objective.py, all that knows Optuna.
+
+Only the driver opens it, under the lock of the run's folder. Every trial is one finished row, added in one
+transaction; nothing is ever changed or deleted, and a row that we did not write is refused rather than repaired.
+"""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import optuna
+from optuna.distributions import FloatDistribution
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from pipeline.errors import ConfigError, DataError, HostError, PipelineError
+from pipeline.files import atomic
+from pipeline.records import Status, Timing, TrialRecord
+from pipeline.run.samplers import DIGITS, LogRange, round_significant
+from pipeline.spec import canonical_json, from_json, parameter, positive_integer
+
+CONFIGURATION = "sweep configuration"
+"""The Optuna study without trials that keeps the configuration; no stage has a name with a space."""
+
+STATES: Mapping[Status, TrialState] = {
+    Status.COMPLETE: TrialState.COMPLETE,
+    Status.DIVERGED: TrialState.COMPLETE,  # Optuna's samplers learn nothing from FAIL, and would go there again
+    Status.PRUNED: TrialState.PRUNED,
+    Status.FAILED: TrialState.FAIL,
+}
+
+WORST = 0.0
+"""The accuracy that Optuna is told of a diverged trial: finite, and no better than any other."""
+
+BUSY_SECONDS = 60.0
+"""How long SQLite waits for someone who reads the file, such as optuna-dashboard."""
+
+HOST_CODES = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+"""What SQLite answers when the surroundings refuse; everything else means that the file is damaged."""
+
+PATIENCE = 64
+"""Asks per wanted value before a range is called too narrow for distinct values."""
+
+
+class Study:
+    """The trials of one run and the configuration they belong to. A context manager: closing lets go of the file."""
+
+    def __init__(self, path: Path, storage: optuna.storages.RDBStorage) -> None:
+        self.path = path
+        self._storage = storage
+        self._stages: dict[str, optuna.Study] = {}
+        self._extended: Any = None  # a configuration with larger budgets, stored with the first trial added to it
+
+    @classmethod
+    def open(cls, path: Path, configuration: Mapping[str, Any], budgets: Collection[str] = ()) -> Self:
+        """Open the study at `path`, which must belong to `configuration`; create it where there is none.
+
+        Opening an existing study changes nothing in it: larger budgets are stored with the first `add`.
+
+        Args:
+            path: the SQLite file; it appears whole, its configuration inside, or not at all.
+            configuration: a nested mapping that canonical_json can write.
+            budgets: the dotted keys (``refine.replicates``) whose numbers may grow without a new run.
+
+        Raises:
+            ConfigError: the study belongs to another configuration; names the first difference.
+            DataError: the file is damaged or not a study.
+            HostError: the file is locked, or cannot be read or written.
+        """
+        wanted = json.loads(canonical_json(configuration))
+        if not path.exists():
+            _create(path, wanted)
+        with _explained(path):
+            _check_file(path)
+            study = cls(path, _connect(path))
+        try:
+            if _extends(path, study._configuration(), wanted, budgets):
+                study._extended = wanted
+        except BaseException:
+            study.close()
+            raise
+        return study
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._storage.remove_session()
+        self._storage.engine.dispose()
+
+    def stages(self) -> tuple[str, ...]:
+        """Return the names of the stages that were begun, the first one first."""
+        with _explained(self.path):
+            names = optuna.get_all_study_names(self._storage)
+        return tuple(name for name in names if name != CONFIGURATION)
+
+    def records(self, stage: str) -> tuple[TrialRecord, ...]:
+        """Return the records of a stage by plan number; where a failed trial was tried again, the last one.
+
+        Raises:
+            DataError: a row was not written by us, or was changed since.
+        """
+        return tuple(record for record, _ in self._rows(stage))
+
+    def timings(self, stage: str) -> dict[int, Timing]:
+        """Return what the trials of a stage cost, by plan number; errors as for `records`."""
+        return {record.number: timing for record, timing in self._rows(stage)}
+
+    def add(self, record: TrialRecord, timing: Timing, searched: Mapping[str, LogRange] | None = None) -> None:
+        """Store a finished trial, in one transaction.
+
+        Args:
+            record: the outcome.
+            timing: what it cost.
+            searched: the ranges of the parameters that the stage varies, by public name; Optuna's tools show these.
+
+        Raises:
+            HostError: the file is locked or cannot be written, or the disk is full.
+        """
+        text = canonical_json(record)
+        params = {name: float(parameter(record.spec, name)) for name in searched or {}}
+        row = optuna.create_trial(
+            state=STATES[record.status],
+            value=WORST if record.status is Status.DIVERGED else record.final("val_accuracy"),
+            params=params,
+            distributions={name: _around(range_, params[name]) for name, range_ in (searched or {}).items()},
+            user_attrs={"record": text, "sha256": _sha256(text), "timing": canonical_json(timing)},
+        )
+        with _explained(self.path):
+            if self._extended is not None:
+                _store_configuration(self._storage, self._extended)
+                self._extended = None
+            self._stage(record.stage).add_trial(row)
+
+    def _stage(self, name: str) -> optuna.Study:
+        """Return Optuna's study of a stage, which is created where it is missing."""
+        if name not in self._stages:
+            self._stages[name] = optuna.create_study(
+                storage=self._storage, study_name=name, direction="maximize", load_if_exists=True
+            )
+        return self._stages[name]
+
+    def _rows(self, stage: str) -> list[tuple[TrialRecord, Timing]]:
+        """Return the valid records of a stage by plan number, each with its timing."""
+        if stage not in self.stages():
+            return []
+        rows: dict[int, tuple[TrialRecord, Timing]] = {}
+        for trial in self._trials(stage):
+            record, timing = self._read(stage, trial)
+            earlier = rows.get(record.number)
+            if earlier and earlier[0].status is not Status.FAILED:
+                raise self._damaged(stage, trial, f"a second record of trial {record.number}")
+            rows[record.number] = record, timing
+        return [rows[number] for number in sorted(rows)]
+
+    def _trials(self, stage: str) -> list[FrozenTrial]:
+        with _explained(self.path):
+            try:
+                return self._stage(stage).get_trials(deepcopy=False)
+            except (ValueError, LookupError, TypeError) as error:  # Optuna's own columns, edited by somebody
+                raise _data_error(
+                    self.path, f"stage {stage!r} must hold rows that Optuna can read, got {error}"
+                ) from error
+
+    def _read(self, stage: str, trial: FrozenTrial) -> tuple[TrialRecord, Timing]:
+        """Return what one row holds, having checked that we wrote it."""
+        if not trial.state.is_finished():
+            raise self._damaged(stage, trial, f"a {trial.state.name} row, which no run of ours leaves")
+        text = trial.user_attrs.get("record")
+        if not isinstance(text, str):
+            raise self._damaged(stage, trial, "a row without a record")
+        if trial.user_attrs.get("sha256") != _sha256(text):
+            raise self._damaged(stage, trial, "a record that does not match its sha256")
+        try:
+            record = from_json(text, TrialRecord)
+            timing = from_json(str(trial.user_attrs.get("timing")), Timing)
+        except DataError as error:
+            raise self._damaged(stage, trial, str(error)) from error
+        if record.stage != stage or STATES[record.status] is not trial.state:
+            raise self._damaged(stage, trial, f"a {trial.state.name} row for {record.status} of {record.stage!r}")
+        return record, timing
+
+    def _damaged(self, stage: str, trial: FrozenTrial, got: str) -> DataError:
+        return _data_error(
+            self.path, f"stage {stage!r}, row {trial.number} must be a finished record of ours, got {got}"
+        )
+
+    def _configuration(self) -> Any:
+        """Return the stored configuration."""
+        with _explained(self.path):
+            attributes = {}
+            if CONFIGURATION in optuna.get_all_study_names(self._storage):
+                attributes = optuna.load_study(storage=self._storage, study_name=CONFIGURATION).user_attrs
+        stored = attributes.get("configuration")
+        if not isinstance(stored, dict) or _sha256(str(stored.get("json"))) != stored.get("sha256"):
+            raise _data_error(
+                self.path, f"a study must hold its configuration, got {'a changed' if stored else 'no'} one"
+            )
+        return json.loads(stored["json"])
+
+
+def propose(
+    searched: LogRange, count: int, history: Sequence[tuple[float, float | None]], seed: int
+) -> tuple[float, ...]:
+    """Return the values of one round of TPE: a pure function of its arguments.
+
+    An in-memory study is built from the history and asked `count` times; Optuna's constant liar keeps the answers
+    of a round apart.
+
+    Args:
+        searched: where to look, on a log scale.
+        count: how many values.
+        history: (value, mean score over replicates) of each setting of the earlier rounds, oldest first; None where
+            it diverged, which is told as the worst score so far and at least as bad as 0.
+        seed: one per round; under ten observations the answers are random and depend on it alone.
+
+    Returns:
+        Values of 4 significant digits in the range, different from each other and from those in the history.
+
+    Raises:
+        ConfigError: count < 1, or the range holds too few distinct values.
+    """
+    positive_integer("count of a TPE round", count)
+    worst = min([WORST, *(score for _, score in history if score is not None)])
+    distribution = FloatDistribution(searched.low, searched.high, log=True)
+    taken = {value for value, _ in history}
+    chosen: list[float] = []
+    with _quiet():
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
+        for value, score in history:
+            inside = min(max(value, searched.low), searched.high)
+            study.add_trial(
+                optuna.create_trial(
+                    value=worst if score is None else score,
+                    params={"value": inside},
+                    distributions={"value": distribution},
+                )
+            )
+        for _ in range(PATIENCE * count):
+            value = round_significant(study.ask({"value": distribution}).params["value"])
+            if value not in taken and searched.low <= value <= searched.high:
+                taken.add(value)
+                chosen.append(value)
+            if len(chosen) == count:
+                return tuple(chosen)
+    raise ConfigError(
+        f"a TPE range must hold {count} new values that differ in {DIGITS} significant digits, "
+        f"got {(searched.low, searched.high)}"
+    )
+
+
+def _extends(path: Path, stored: Any, wanted: Any, budgets: Collection[str]) -> bool:
+    """Return whether `wanted` has larger budgets than `stored`; raise ConfigError at any other difference."""
+    old, new = _flat(stored), _flat(wanted)
+    remedy = f"choose another RUN=name, or delete {path.parent}"
+    extends = False
+    for key in sorted({*old, *new}):
+        if key in old and key in new and old[key] == new[key]:
+            continue
+        before, after = (json.dumps(leaves[key]) if key in leaves else "nothing" for leaves in (old, new))
+        if key not in budgets or key not in old or key not in new:
+            raise ConfigError(f"a run must keep its configuration, got {key} = {after}, stored {before}; {remedy}")
+        if new[key] < old[key]:
+            raise ConfigError(f"{key} may only grow within a run, got {after}, stored {before}; {remedy}")
+        extends = True
+    return extends
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Return the leaves of nested mappings by dotted key; lists count as leaves."""
+    if not isinstance(value, dict) or not value:
+        return {prefix: value}
+    leaves: dict[str, Any] = {}
+    for key, item in value.items():
+        leaves |= _flat(item, f"{prefix}.{key}" if prefix else key)
+    return leaves
+
+
+def _create(path: Path, configuration: Any) -> None:
+    """Write a study that holds the configuration and no trials: built in memory, then written whole."""
+    with _quiet():
+        storage = optuna.storages.RDBStorage("sqlite:///:memory:")
+        try:
+            optuna.create_study(storage=storage, study_name=CONFIGURATION, direction="maximize")
+            _store_configuration(storage, configuration)
+            with closing(storage.engine.raw_connection()) as connection:
+                content: bytes = connection.driver_connection.serialize()  # type: ignore[union-attr]
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+    with atomic(path) as file:
+        file.write(content)
+
+
+def _store_configuration(storage: optuna.storages.RDBStorage, configuration: Any) -> None:
+    """Store the configuration with its fingerprint, in one transaction."""
+    text = canonical_json(configuration)
+    study = optuna.load_study(storage=storage, study_name=CONFIGURATION)
+    study.set_user_attr("configuration", {"json": text, "sha256": _sha256(text)})
+
+
+def _connect(path: Path) -> optuna.storages.RDBStorage:
+    """Return Optuna's view of an existing study; `creator` spares us the escaping of paths in URLs."""
+
+    def creator() -> sqlite3.Connection:
+        return sqlite3.connect(path, timeout=BUSY_SECONDS)
+
+    options = {"creator": creator, "poolclass": NullPool}  # no connection outlives its transaction
+    try:
+        return optuna.storages.RDBStorage("sqlite:///study.db", options, skip_table_creation=True)
+    except RuntimeError as error:
+        raise HostError(f"{path} must be opened by the version of Optuna that wrote it, got {error}") from error
+
+
+def _check_file(path: Path) -> None:
+    """Raise what SQLite has to say of a file that is cut, overwritten or not its own."""
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+        [(verdict,), *_] = connection.execute("PRAGMA quick_check").fetchall()
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(verdict)
+
+
+def _around(searched: LogRange, value: float) -> FloatDistribution:
+    """Return the distribution of a searched parameter; a value from outside (a default) widens its own copy."""
+    return FloatDistribution(min(searched.low, value), max(searched.high, value), log=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna from announcing every study on the terminal while the block runs."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(max(verbosity, optuna.logging.WARNING))
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite and Optuna raise about the file at `path` into one line with an exit code."""
+    try:
+        with _quiet():
+            yield
+    except (sqlite3.Error, SQLAlchemyError, optuna.exceptions.OptunaError) as error:
+        raise _translated(path, error) from error
+
+
+def _translated(path: Path, error: BaseException) -> PipelineError:
+    """Return the error of ours for one that SQLite raised, perhaps deep below Optuna's."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, sqlite3.Error):
+        cause = getattr(cause, "orig", None) or cause.__cause__
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # without the extension
+    got = " ".join(str(cause or error).split())
+    if code in HOST_CODES:
+        return HostError(f"{path} must be free, readable and writable, got {got}")
+    return _data_error(path, f"a study must be an intact SQLite file, got {got}")
+
+
+def _data_error(path: Path, message: str) -> DataError:
+    return DataError(f"{path}: {message}; choose another RUN=name, or delete {path.parent}")
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,286 @@
+"""The store: what goes in comes out, what we did not write is refused, and a run keeps its configuration."""
+
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import ConfigError, DataError, HostError
+from pipeline.records import Curves, Status, Timing, TrialRecord
+from pipeline.run.samplers import LogRange, round_significant
+from pipeline.run.study import Study, propose
+from pipeline.spec import DataSpec, TrialSpec
+
+CONFIGURATION = {"dataset": "digits", "seed": 0, "coarse": {"count": 16}, "refine": {"replicates": 4, "range": (1, 2)}}
+BUDGETS = ("refine.replicates",)
+DATA = DataSpec("digits", "abc", inputs=64, classes=10, n_train=1000, n_val=100, n_test=0)
+CURVES = Curves(step=(0, 10), epoch=(0, 1), cycle=(0, 0), val_accuracy=(0.1, 1 / 3), val_loss=(2.3, 1e-300))
+TIMING = Timing(seconds=1.5, cpu_seconds=1.25, trials=8, worker=4711)
+RANGE = {"lambda": LogRange(1e-5, 1e-1)}
+
+
+def record(number: int, status: Status = Status.COMPLETE, lambda_: float = 0.005, stage: str = "coarse") -> TrialRecord:
+    spec = TrialSpec(data=DATA, lambda_=lambda_, init_seed=7)
+    curves = (
+        CURVES if status in (Status.COMPLETE, Status.PRUNED) else Curves(step=(0,), epoch=(0,), val_accuracy=(0.1,))
+    )
+    reason = "the loss was nan in step 3" if status is Status.DIVERGED else ""
+    return TrialRecord(stage, number, 0, 0, spec, status, curves, reason=reason)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    folder = tmp_path / "odd {name} %41 ?#"  # every character that means something in an URL or a template
+    folder.mkdir()
+    return folder / "study.db"
+
+
+@pytest.fixture
+def study(path: Path) -> Iterator[Study]:
+    with Study.open(path, CONFIGURATION, BUDGETS) as study:
+        yield study
+
+
+def edit(path: Path, statement: str, *values: object) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        assert connection.execute(statement, values).rowcount > 0
+
+
+def reopened(path: Path) -> Study:
+    return Study.open(path, CONFIGURATION, BUDGETS)
+
+
+def optuna_rows(path: Path, stage: str = "coarse") -> list[optuna.trial.FrozenTrial]:
+    """What any Optuna tool sees, read from a copy by Optuna alone."""
+    copy = path.parent.parent / "copy.db"
+    copy.write_bytes(path.read_bytes())
+    storage = optuna.storages.RDBStorage(f"sqlite:///{copy}")
+    rows = optuna.load_study(storage=storage, study_name=stage).trials
+    storage.engine.dispose()
+    return rows
+
+
+def test_records_come_back_equal_and_in_plan_order(study: Study, path: Path) -> None:
+    stored = [record(3, Status.FAILED), record(1, Status.DIVERGED, 0.1), record(0), record(2, Status.PRUNED)]
+    for item in stored:
+        study.add(item, TIMING, RANGE)
+    final = record(0, stage="final")
+    study.add(final, TIMING)
+    with reopened(path) as again:
+        assert again.stages() == ("coarse", "final")
+        assert again.records("coarse") == tuple(sorted(stored, key=lambda item: item.number))
+        assert again.records("final") == (final,)
+        assert again.records("refine") == ()
+        assert again.timings("coarse") == dict.fromkeys(range(4), TIMING)
+
+
+def test_a_failed_trial_is_superseded_by_its_retry_and_by_nothing_else(study: Study) -> None:
+    for status in (Status.FAILED, Status.FAILED, Status.COMPLETE):
+        study.add(record(0, status), TIMING)
+    assert [item.status for item in study.records("coarse")] == [Status.COMPLETE]
+    study.add(record(0), TIMING)
+    with pytest.raises(DataError, match=r"'coarse', row 3 .* got a second record of trial 0"):
+        study.records("coarse")
+
+
+def test_optuna_sees_parameters_and_values_and_a_finite_worst_value_where_a_trial_diverged(
+    study: Study, path: Path
+) -> None:
+    statuses = (Status.COMPLETE, Status.DIVERGED, Status.PRUNED, Status.FAILED)
+    for number, status in enumerate(statuses):
+        study.add(record(number, status, lambda_=0.01), TIMING, RANGE)
+    rows = optuna_rows(path)
+    assert [row.state.name for row in rows] == ["COMPLETE", "COMPLETE", "PRUNED", "FAIL"]
+    assert [row.value for row in rows] == [1 / 3, 0.0, None, None]
+    assert all(row.params == {"lambda": 0.01} for row in rows)
+    assert rows[0].distributions == {"lambda": optuna.distributions.FloatDistribution(1e-5, 1e-1, log=True)}
+    assert set(rows[0].user_attrs) == {"record", "sha256", "timing"}
+
+
+def test_a_parameter_outside_the_searched_range_is_stored_too(study: Study, path: Path) -> None:
+    study.add(record(0, lambda_=0.5), TIMING, RANGE)
+    assert optuna_rows(path)[0].params == {"lambda": 0.5}
+
+
+def test_a_record_that_was_edited_is_refused_by_row(study: Study, path: Path) -> None:
+    for number in range(3):
+        study.add(record(number), TIMING)
+    edit(
+        path,
+        "UPDATE trial_user_attributes SET value_json = replace(value_json, '0.3333', '0.9333') "
+        "WHERE key = 'record' AND trial_id = (SELECT trial_id FROM trials WHERE number = 1)",
+    )
+    with reopened(path) as again, pytest.raises(DataError, match=r"'coarse', row 1 .*sha256.*RUN=name.*delete"):
+        again.records("coarse")
+
+
+@pytest.mark.parametrize(
+    ("statement", "complaint"),
+    [
+        ("DELETE FROM trial_user_attributes WHERE key = 'record'", "row 0 .* a row without a record"),
+        ("DELETE FROM trial_user_attributes WHERE key = 'timing'", "row 0 .* Timing"),
+        ("UPDATE trial_user_attributes SET value_json = '\"{\"' WHERE key = 'timing'", "row 0 .* Timing"),
+        ("UPDATE trial_user_attributes SET value_json = '{' WHERE key = 'record'", "'coarse' must hold rows"),
+        ("UPDATE trials SET state = 'RUNNING'", "row 0 .* a RUNNING row"),
+        ("UPDATE trials SET state = 'WAITING'", "row 0 .* a WAITING row"),
+        ("UPDATE trials SET state = 'FAIL'", "row 0 .* a FAIL row for COMPLETE"),
+        ("UPDATE trials SET state = 'NONSENSE'", "'coarse' must hold rows"),
+        ("UPDATE studies SET study_name = 'final' WHERE study_name = 'coarse'", "row 0 .* COMPLETE of 'coarse'"),
+    ],
+)
+def test_rows_that_we_did_not_write_are_refused(study: Study, path: Path, statement: str, complaint: str) -> None:
+    study.add(record(0), TIMING)
+    edit(path, statement)
+    with reopened(path) as again, pytest.raises(DataError, match=complaint) as caught:
+        again.records(again.stages()[0])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"not a database" * 400, b"", b"SQLite format 3\x00" + bytes(4096)])
+def test_a_file_that_is_no_study_is_refused_and_left_alone(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        reopened(path)
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes() == content
+
+
+def test_a_cut_file_is_refused_when_it_is_opened(study: Study, path: Path) -> None:
+    for number in range(20):
+        study.add(record(number), TIMING)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match="intact SQLite file"):
+        reopened(path)
+
+
+def test_a_file_that_cannot_be_written_is_the_hosts_fault(
+    study: Study, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.run.study.BUSY_SECONDS", 0.0)
+    study.add(record(0), TIMING)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(HostError, match="database is locked"):
+            study.add(record(1), TIMING)
+        with pytest.raises(HostError, match="database is locked"):
+            reopened(path)
+        other.execute("ROLLBACK")
+    assert [item.number for item in study.records("coarse")] == [0]
+
+
+def test_a_missing_folder_is_the_hosts_fault(tmp_path: Path) -> None:
+    with pytest.raises(HostError, match="must be writable"):
+        Study.open(tmp_path / "missing" / "study.db", CONFIGURATION)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (
+            {"coarse": {"count": 20}, "seed": 1},
+            r"got coarse\.count = 20, stored 16; choose another RUN=name, or delete",
+        ),
+        ({"dataset": "cifar10"}, 'got dataset = "cifar10", stored "digits"'),
+        ({"extra": True}, "got extra = true, stored nothing"),
+        ({"refine": {"range": (1, 2)}}, r"got refine\.replicates = nothing, stored 4"),
+        (
+            {"refine": {"replicates": 3, "range": (1, 2)}},
+            r"refine\.replicates may only grow within a run, got 3, stored 4",
+        ),
+        ({"refine": {"replicates": 5, "range": (1, 3)}}, r"got refine\.range = \[1, 3\], stored \[1, 2\]"),
+    ],
+)
+def test_another_configuration_is_refused_and_changes_nothing(
+    study: Study, path: Path, change: dict[str, object], complaint: str
+) -> None:
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match=complaint):
+        Study.open(path, CONFIGURATION | change, BUDGETS)
+    assert path.read_bytes() == before
+
+
+def test_a_larger_budget_is_kept_from_the_first_trial_on_that_is_added_under_it(study: Study, path: Path) -> None:
+    larger = json.loads(json.dumps(CONFIGURATION))
+    larger["refine"]["replicates"] = 6
+    with Study.open(path, larger, BUDGETS):
+        pass  # a preview: the smaller budget is still good
+    reopened(path).close()
+    with Study.open(path, larger, BUDGETS) as extended:
+        extended.add(record(0), TIMING)
+    with pytest.raises(ConfigError, match="may only grow"):
+        reopened(path)
+    with Study.open(path, larger, BUDGETS) as again:
+        assert again.records("coarse") == (record(0),)
+
+
+def test_an_edited_configuration_is_refused(study: Study, path: Path) -> None:
+    edit(path, "UPDATE study_user_attributes SET value_json = replace(value_json, 'digits', 'mnist')")
+    with pytest.raises(DataError, match="a changed one"):
+        reopened(path)
+
+
+def test_optunas_logging_is_as_loud_as_before(study: Study, capfd: pytest.CaptureFixture[str]) -> None:
+    before = optuna.logging.get_verbosity()
+    study.add(record(0), TIMING)
+    propose(LogRange(1e-5, 1e-1), 2, [], seed=0)
+    assert optuna.logging.get_verbosity() == before
+    assert capfd.readouterr() == ("", "")
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    history=st.lists(
+        st.tuples(
+            st.floats(1e-5, 1e-1).map(round_significant).filter(lambda value: 1e-5 <= value <= 1e-1),
+            st.none() | st.floats(0, 1),
+        ),
+        max_size=15,
+        unique_by=lambda pair: pair[0],
+    ),
+    count=st.integers(1, 5),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_a_round_of_tpe_is_a_pure_function_whose_values_are_new_rounded_and_in_range(
+    history: list[tuple[float, float | None]], count: int, seed: int
+) -> None:
+    values = propose(LogRange(1e-5, 1e-1), count, history, seed)
+    assert values == propose(LogRange(1e-5, 1e-1), count, list(history), seed)
+    assert len({*values, *(value for value, _ in history)}) == count + len(history)
+    assert all(1e-5 <= value <= 1e-1 and value == round_significant(value) for value in values)
+
+
+def test_tpe_goes_where_scores_are_good_and_stays_away_from_where_trials_diverge() -> None:
+    good: list[tuple[float, float | None]] = [(round_significant(10 ** (-3 + k / 20)), 0.5) for k in range(-5, 5)]
+    bad: list[tuple[float, float | None]] = [(round_significant(10 ** (-1.5 + k / 20)), None) for k in range(-5, 5)]
+    values = propose(LogRange(1e-5, 1e-1), 20, good + bad, seed=0)
+    assert sum(value < 1e-2 for value in values) >= 18
+
+
+def test_tpe_is_told_the_worst_score_of_diverged_settings_even_below_zero() -> None:
+    searched, others = LogRange(1e-5, 1e-1), [(10.0**-k, -2.0 + k / 10) for k in range(1, 5)]
+    others += [(2 * 10.0**-k, -1.0) for k in range(2, 5)] + [(3 * 10.0**-k, -1.5) for k in range(2, 6)]
+    diverged = propose(searched, 4, [*others, (0.05, None)], seed=3)
+    assert diverged == propose(searched, 4, [*others, (0.05, -1.9)], seed=3)
+    assert diverged != propose(searched, 4, [*others, (0.05, 0.0)], seed=3)
+
+
+def test_a_range_without_enough_distinct_values_is_refused() -> None:
+    with pytest.raises(ConfigError, match="must hold 3 new values"):
+        propose(LogRange(0.001, 0.001001), 3, [], seed=0)
+    with pytest.raises(ConfigError, match="count of a TPE round"):
+        propose(LogRange(1e-5, 1e-1), 0, [], seed=0)
+
+
+def test_a_row_is_canonical_whoever_made_the_record(study: Study) -> None:
+    study.add(record(0), TIMING)
+    [stored] = study.records("coarse")
+    assert stored.spec.key == record(0).spec.key
+    assert dataclasses.asdict(stored) == dataclasses.asdict(record(0))
