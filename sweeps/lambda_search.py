@@ -1,0 +1,221 @@
+"""Which lambda? A search from coarse to fine, then the winners trained longer, with fresh seeds, and tested once."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+from pipeline.errors import one_of, require
+from pipeline.inference import Choice, Interval, interval_rule, one_standard_error, widened
+from pipeline.run.samplers import SAMPLERS, LogRange
+from pipeline.run.stage import Listed, Search, Stage
+from pipeline.run.sweep import Sweep
+from pipeline.spec import (
+    DataSpec,
+    InitSpec,
+    NetworkSpec,
+    OptimizerSpec,
+    ScheduleSpec,
+    TrialSpec,
+    positive_integer,
+)
+
+WIDENINGS = 2
+"""How often the coarse range is moved, a decade at a time, when the best lambda lies at its end."""
+
+
+@dataclass(frozen=True)
+class SearchStage:
+    """A search stage: `count` lambdas by `sampler`, each with `replicates` pairs of seeds."""
+
+    count: int
+    replicates: int
+    step_size: int
+    cycles: int = 2
+    sampler: str = "grid"
+    """grid, random, sobol or tpe"""
+    round_size: int = 4
+    """lambdas that random, sobol and tpe propose (and pack) at a time"""
+    val_fraction: float = 0.1
+    """of the training rows, kept for validation"""
+
+    def __post_init__(self) -> None:
+        positive_integer("count (lambdas of a stage)", self.count)
+        positive_integer("replicates", self.replicates)
+        one_of("sampler", self.sampler, SAMPLERS)
+        positive_integer("round size", self.round_size)
+        whole = self.sampler == "grid" or self.count % self.round_size == 0
+        require(whole, f"count of a {self.sampler} stage", f"must be a multiple of {self.round_size}", self.count)
+
+
+@dataclass(frozen=True)
+class FinalStage:
+    """The last stage: best, one-standard-error and default lambda, longer and with fresh seeds. Opens the test set."""
+
+    default: float = 0.005
+    """a lambda to compare with, that of the handouts"""
+    replicates: int = 6
+    step_size: int = 5
+    cycles: int = 3
+    val_fraction: float = 0.02
+
+    def __post_init__(self) -> None:
+        require(math.isfinite(self.default) and self.default >= 0, "default lambda", "must be >= 0", self.default)
+        positive_integer("replicates", self.replicates)
+
+
+@dataclass(frozen=True)
+class LambdaSearch:
+    """Which L2 penalty lambda generalises best? Coarse to fine, then a test of the winners."""
+
+    network: NetworkSpec = field(default_factory=NetworkSpec)
+    init: InitSpec = field(default_factory=InitSpec)
+    optimizer: OptimizerSpec = field(default_factory=OptimizerSpec)
+    eta_min: float = 1e-5
+    eta_max: float = 1e-1
+    batch_size: int = 100
+    low: float = 1e-5
+    """lower end of the first range of lambda"""
+    high: float = 1e-1
+    """upper end of the first range of lambda"""
+    coarse: SearchStage = field(default_factory=lambda: SearchStage(count=16, replicates=2, step_size=2))
+    refine: SearchStage = field(default_factory=lambda: SearchStage(count=12, replicates=4, step_size=5))
+    final: FinalStage = field(default_factory=FinalStage)
+
+    def __post_init__(self) -> None:
+        LogRange(self.low, self.high)
+
+    @classmethod
+    def at_scale(cls, scale: str) -> Self:
+        """Return the defaults at a scale: smoke proves that everything runs, quick gives a first impression."""
+        if scale == "smoke":
+            return cls(
+                coarse=SearchStage(count=4, replicates=2, step_size=1, cycles=1),
+                refine=SearchStage(count=4, replicates=2, step_size=1, cycles=1),
+                final=FinalStage(replicates=2, step_size=1, cycles=1),
+            )
+        if scale == "quick":
+            return cls(
+                coarse=SearchStage(count=8, replicates=2, step_size=1),
+                refine=SearchStage(count=8, replicates=2, step_size=2),
+                final=FinalStage(replicates=3, step_size=2),
+            )
+        return cls()
+
+    def trial(self, stage: SearchStage | FinalStage, rows: DataSpec) -> TrialSpec:
+        """Return what all trials of a stage share."""
+        schedule = ScheduleSpec(
+            eta_min=self.eta_min, eta_max=self.eta_max, step_size=stage.step_size, cycles=stage.cycles
+        )
+        return TrialSpec(rows, self.network, self.init, schedule, self.optimizer, self.batch_size)
+
+
+@dataclass(frozen=True)
+class Range:
+    """One coarse stage: where it looked and what the interval rule made of it."""
+
+    stage: str
+    low: float
+    high: float
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What the search came to; `choice` is None where every trial of a search stage diverged."""
+
+    ranges: tuple[Range, ...]
+    refined: tuple[float, float] | None = None
+    choice: Choice | None = None
+
+    def roles(self, default: float) -> dict[str, float]:
+        """Return the lambdas of the final stage by what they are there for."""
+        if self.choice is None:
+            return {}
+        return {"chosen": self.choice.best, "one standard error": self.choice.one_se, "default": default}
+
+    @property
+    def reason(self) -> str:
+        """How the choice came about, in words."""
+        words = []
+        for index, tried in enumerate(self.ranges):
+            verb = "searched" if index == 0 else "moved the range a decade and searched"
+            words.append(f"{tried.stage}: {verb} {tried.low:g} to {tried.high:g}; {_found(tried.interval)}")
+        if self.ranges[-1].interval and self.ranges[-1].interval.edge and len(self.ranges) > WIDENINGS:
+            words.append(f"The best still lies at an end after {WIDENINGS} moves: the range may be wrong.")
+        if self.choice:
+            words.append(f"refine: {self.choice.words}")
+        elif self.refined:
+            words.append("refine: every trial diverged, so nothing is chosen.")
+        return " ".join(words)
+
+
+def _found(interval: Interval | None) -> str:
+    return interval.words if interval else "every trial diverged, so nothing is chosen."
+
+
+def stages(config: LambdaSearch, rows: Callable[[float, bool], DataSpec]) -> Sweep[Conclusion]:
+    """Yield the stages of the search.
+
+    Args:
+        config: the configuration.
+        rows: (fraction of the training rows to validate on, whether the test set is opened) -> the rows.
+    """
+    ranges = yield from _coarse(config, rows)
+    interval = ranges[-1].interval
+    if interval is None:
+        return Conclusion(ranges)
+    low, high = refined = _refined(interval)
+    result = yield _search_stage("refine", config, config.refine, LogRange(low, high), rows)
+    conclusion = Conclusion(ranges, refined, one_standard_error(*result.scores("lambda")))
+    lambdas = tuple(dict.fromkeys(conclusion.roles(config.final.default).values()))
+    if lambdas:  # the choice is fixed here; what follows measures it
+        yield Stage(
+            "final",
+            config.trial(config.final, rows(config.final.val_fraction, True)),
+            Listed(tuple({"lambda": lambda_} for lambda_ in lambdas)),
+            config.final.replicates,
+            keeps_networks=True,
+        )
+    return conclusion
+
+
+def _coarse(config: LambdaSearch, rows: Callable[[float, bool], DataSpec]) -> Sweep[tuple[Range, ...]]:
+    """Search the first range, and where the best lies at an end, the range a decade further that way."""
+    low, high = config.low, config.high
+    ranges: list[Range] = []
+    while True:
+        name = f"coarse-{len(ranges) + 1}" if ranges else "coarse"
+        result = yield _search_stage(name, config, config.coarse, LogRange(low, high), rows)
+        interval = interval_rule(*result.scores("lambda"), on_grid=config.coarse.sampler == "grid")
+        ranges.append(Range(name, low, high, interval))
+        if interval is None or interval.edge is None or len(ranges) > WIDENINGS:
+            return tuple(ranges)
+        low, high = widened(low, high, interval.edge)
+
+
+def _search_stage(
+    name: str, config: LambdaSearch, stage: SearchStage, searched: LogRange, rows: Callable[[float, bool], DataSpec]
+) -> Stage:
+    return Stage(
+        name,
+        config.trial(stage, rows(stage.val_fraction, False)),
+        Search("lambda", searched, stage.sampler, stage.count, stage.round_size),
+        stage.replicates,
+    )
+
+
+def _refined(interval: Interval) -> tuple[float, float]:
+    """Return the range to refine; around a single coarse value, half a decade each way."""
+    low, high = interval.padded
+    return (low, high) if low < high else (low / math.sqrt(10), high * math.sqrt(10))
+
+
+def budgets(config: LambdaSearch) -> list[str]:
+    """Return what may grow without a new run, so that what is stored stays as it is: of the last search stage only.
+
+    More replicates come after the stored ones only where there is one round of lambdas; more lambdas are more rounds.
+    """
+    stage = config.refine
+    return ["refine.replicates"] if stage.sampler == "grid" else ["refine.count"]
