@@ -50,7 +50,7 @@ check: $(VENV)/dev ## lint, formatting, types and the arrows between the layers;
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
-	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/lint-imports --no-logo
 
 fix: $(VENV)/dev ## repair what ruff can repair
 	@$(PY) -m ruff check --fix

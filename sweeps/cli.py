@@ -119,7 +119,7 @@ def parse(name: str, entry: Entry, arguments: Sequence[str]) -> tuple[Any, Optio
     first = _tyro(Options, arguments, default=Options(), add_help=False)
     if first is None:
         return None
-    default = first[0], entry.configuration.at_scale(first[0].scale)
+    default = Options(), entry.configuration.at_scale(first[0].scale)
     kind = tuple[
         Annotated[Options, tyro.conf.arg(name="")], Annotated[entry.configuration, tyro.conf.arg(name="")]  # type: ignore[name-defined]
     ]
@@ -177,7 +177,7 @@ def first_paragraph(framed: str) -> str:
     """Return the first paragraph under the title of a text framed with lines (or dashes), as one line."""
 
     def is_text(line: str) -> bool:
-        return bool(line.strip("─-"))
+        return bool(line.strip("─╰╯-"))
 
     lines = [line.strip(" │") for line in framed.splitlines()[1:]]
     return " ".join(takewhile(is_text, dropwhile(lambda line: not is_text(line), lines))).removeprefix("Error parsing ")

@@ -1,0 +1,156 @@
+"""The house keeps its own rules: which layer knows which, how long files are, what no file may name, what make offers."""
+
+import ast
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from sweeps.cli import Options, flags
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, str]:
+    """Return the text of every file in git that is text, by its path from the root."""
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("which files belong to the project is known in a git checkout only")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    texts = {}
+    for name in filter(None, listed.split("\0")):
+        content = (ROOT / name).read_bytes() if (ROOT / name).is_file() else b"\0"
+        if b"\0" not in content:
+            texts[name] = content.decode("utf-8")
+    return texts
+
+
+def make(*arguments: str) -> str:
+    """Return what make prints, in an environment that sets none of its variables."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    environment = {"PATH": os.environ["PATH"]}
+    return subprocess.run(
+        ["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def imported(path: Path) -> set[str]:
+    """Return the top-level names of the modules that a file imports."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names.append(node.module or "")
+    return {name.partition(".")[0] for name in names}
+
+
+def test_imports_point_down(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "path", list(sys.path))  # lint_imports adds to it
+    status = lint_imports(no_cache=True, no_logo=True)
+    assert status == 0, capsys.readouterr().out
+
+
+def test_every_module_of_the_pipeline_has_its_layer() -> None:
+    contract = next(each for each in PROJECT["tool"]["importlinter"]["contracts"] if each["type"] == "layers")
+    placed = {name.strip() for layer in contract["layers"] for name in re.split(r"[|:]", layer)}
+    modules = {
+        f"pipeline.{path.stem}"
+        for path in (ROOT / "pipeline").iterdir()
+        if path.name != "__init__.py" and (path.suffix == ".py" or (path / "__init__.py").is_file())
+    }
+    assert modules <= placed
+
+
+def test_the_core_knows_arithmetic_only() -> None:
+    """No files, clock, environment or global random numbers; gradcheck.py, a command, may also read its arguments."""
+    arithmetic = {
+        "numpy",
+        "scipy",
+        "pipeline",
+        "math",
+        "dataclasses",
+        "typing",
+        "collections",
+        "functools",
+        "itertools",
+    }
+    plain = {"__future__", "abc", "enum", "operator"}
+    for path in (ROOT / "pipeline" / "core").glob("*.py"):
+        command = {"argparse", "sys"} if path.name == "gradcheck.py" else set()
+        assert imported(path) <= arithmetic | plain | command, path.name
+
+
+def test_no_file_of_code_is_longer_than_400_lines(files: dict[str, str]) -> None:
+    code = {name: text for name, text in files.items() if name.endswith(".py")}
+    assert code
+    assert [name for name, text in code.items() if text.count("\n") > 400] == []
+
+
+@pytest.mark.parametrize(
+    ("what", "pattern", "but_for"),
+    [
+        ("a folder of one machine", r"(?<![\w.$}])/(home|root|Users|work)/\w", ""),
+        ("a registry of packages", r"pypi\.org|pythonhosted\.org|anaconda\.(org|com)|--(extra-)?index-url", ""),
+        ("the folder beside the project", r"\.\./shared", ".ci/run"),
+    ],
+)
+def test_no_file_names(what: str, pattern: str, but_for: str, files: dict[str, str]) -> None:
+    assert [name for name, text in files.items() if name != but_for and re.search(pattern, text)] == []
+
+
+def test_make_alone_lists_every_target() -> None:
+    targets = set(re.findall(r"^([a-z][a-z%-]*):(?!=)", MAKEFILE, re.MULTILINE))
+    assert {"help", "sweep-lambda", "gradient-check", "test", "check", "fix", "bench", "clean"} <= targets
+    listed = set(re.findall(r"^  make (\S+)  +\S", make(), re.MULTILINE))
+    assert listed == {target.replace("%", "<name>") for target in targets}
+
+
+def test_make_passes_only_the_variables_that_are_set() -> None:
+    assert sweep_command() == ["lambda"]
+    assert sweep_command("PLAN=0") == ["lambda"]
+
+
+def test_every_variable_of_make_is_a_flag_of_every_sweep() -> None:
+    settings = ["DATASET=digits", "DATA_DIR=a b", "JOBS=2", "SEED=3", "SCALE=smoke", "RUN=x", "PLAN=1", "RETRY=failed"]
+    name, *arguments = sweep_command(*settings, "PACK_WIDTH=4", "ARGS=--coarse.low '1 2'")
+    assert name == "lambda"
+    assert arguments == [
+        *("--dataset", "digits", "--data-dir", "a b", "--jobs", "2", "--seed", "3", "--scale", "smoke", "--run", "x"),
+        *("--plan", "--retry", "failed", "--pack-width", "4", "--coarse.low", "1 2"),
+    ]
+    assert {word for word in arguments if word.startswith("--")} - {"--coarse.low"} <= set(flags(Options()))
+
+
+def sweep_command(*settings: str) -> list[str]:
+    """Return the words that `make sweep-lambda` would hand to ``python -m sweeps``."""
+    _, _, command = make("--dry-run", "sweep-lambda", *settings).rpartition("-m sweeps ")
+    return shlex.split(command)
+
+
+def test_constraints_pin_everything_that_the_project_asks_for() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][0-9A-Za-z.]*", line) for line in lines)
+    pins = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
+    assert len(pins) == len(lines)
+    project = PROJECT["project"]
+    wanted = [
+        *project["dependencies"],
+        *(each for extra in project["optional-dependencies"].values() for each in extra),
+    ]
+    for requirement in map(Requirement, wanted):
+        assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), requirement
+        assert {"<", "=="} & {each.operator for each in requirement.specifier}, f"{requirement} must be bounded above"
