@@ -1,4 +1,4 @@
-"""The house keeps its own rules: which layer knows which, how long files are, what no file may name, what make offers."""
+"""The house keeps its own rules: which layer knows which, how long a file is, what none may name, what make offers."""
 
 import ast
 import os
