@@ -107,17 +107,17 @@ def train(pack: Pack, split: Split) -> Iterator[EpochReport]:
     run = _start(pack)
     yield _report(run, split, 0)
     for epoch in range(1, run.shared.schedule.epochs + 1):
+        if not len(run.trials):
+            return
         run.diverged = []
         _epoch(run, split)
         yield _report(run, split, epoch)
-        if not len(run.trials):
-            return
 
 
 def batches(n: int, batch_size: int) -> list[slice]:
     """Cut n shuffled rows into mini-batches; the short last one is kept, but a single row joins the batch before."""
     starts = list(range(0, n, batch_size))
-    if len(starts) > 1 and n - starts[-1] == 1:
+    if n % batch_size == 1 and n > 1:  # never true of batches of one, which are all of full size
         starts.pop()
     return [slice(a, b) for a, b in zip(starts, [*starts[1:], n], strict=True)]
 
@@ -178,8 +178,9 @@ def _report(run: _Run, split: Split, epoch: int) -> EpochReport:
     shared, network = run.shared, run.network
     rows = slice(0, CURVE_ROWS)
     x, labels = split.x_train[rows], split.y_train[rows]
-    statistics = network.averages or network.statistics(np.asarray(x, shared.network.dtype))
-    penalties = penalty(network.weights, run.lambda_)
+    with np.errstate(all="ignore"):  # the last update of an epoch may have gone beyond all numbers: the cost says so
+        statistics = network.averages or network.statistics(np.asarray(x, shared.network.dtype))
+        penalties = penalty(network.weights, run.lambda_)
     train_values = measure(network, x, labels, statistics, penalties)
     val_values = measure(network, split.x_val, split.y_val, statistics, penalties)
     lost: dict[int, Divergence] = {}
