@@ -1,0 +1,173 @@
+"""A split's standardised rows as files, written once and mapped into the memory of every worker."""
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.data.dataset import Dataset, Pixels
+from pipeline.data.split import Float64s, Indices, Split, rows_of
+from pipeline.errors import DataError, require
+from pipeline.files import atomic, make_folder, sync_folder, unwritable, write_text
+from pipeline.spec import DataSpec, canonical_json, from_json
+
+_CHUNK = 512
+"""Rows at a time, so that memory stays bounded."""
+
+_DESCRIPTION = "split.json"
+
+
+@dataclass(frozen=True)
+class _Description:
+    """What a folder of the cache holds; `sizes` is in bytes by file name."""
+
+    spec: DataSpec
+    shape: tuple[int, ...]
+    classes: tuple[str, ...]
+    pixel_range: tuple[float, float]
+    sizes: dict[str, int]
+
+
+def prepare(dataset: Dataset, spec: DataSpec, cache: Path) -> Path:
+    """Return the folder in `cache` with the standardised rows of the split `spec`, writing it where it is not whole.
+
+    float32 rows x_*.npy (B, D), int64 labels y_*.npy (B,), mean.npy and std.npy (D,) of the training rows. A split that
+    keeps the test set closed has no test rows on disk. The folder appears whole or not at all; processes that want the
+    same one wait for each other.
+
+    Raises:
+        ConfigError: `spec` is not about `dataset`.
+        HostError: `cache` is not writable, or the disk is full.
+    """
+    require(
+        spec.digest == dataset.digest, "the split", f"must be one of data set {dataset.digest[:16]}", spec.digest[:16]
+    )
+    folder = make_folder(cache) / f"{spec.digest[:16]}-v{spec.n_val}-t{spec.n_test}"
+    if not is_whole(folder):
+        with _turn(cache / f".{folder.name}.lock"):
+            if not is_whole(folder):  # somebody may have written it meanwhile
+                _write(dataset, spec, folder)
+    return folder
+
+
+def is_whole(folder: Path) -> bool:
+    """Return whether `folder` holds every file of a split, each of its full size."""
+    try:
+        sizes = _describe(folder).sizes
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, DataError):
+        return False
+
+
+def open_split(folder: Path) -> Split:
+    """Map the split that `prepare` wrote to `folder`; its pages are shared by all processes that do.
+
+    Raises:
+        DataError: a file is missing or damaged.
+    """
+    if not is_whole(folder):
+        raise DataError(
+            f"{folder} must be a whole cached split, got missing or truncated files; run again to rewrite it"
+        )
+    description = _describe(folder)
+    arrays = {
+        name.removesuffix(".npy"): np.asarray(np.load(folder / name, mmap_mode="r", allow_pickle=False))
+        for name in description.sizes
+    }
+    return Split(
+        x_train=arrays["x_train"],
+        y_train=arrays["y_train"],
+        x_val=arrays["x_val"],
+        y_val=arrays["y_val"],
+        x_test=arrays.get("x_test"),
+        y_test=arrays.get("y_test"),
+        mean=arrays["mean"],
+        std=arrays["std"],
+        shape=description.shape,
+        classes=description.classes,
+        pixel_range=description.pixel_range,
+        spec=description.spec,
+    )
+
+
+def _describe(folder: Path) -> _Description:
+    return from_json((folder / _DESCRIPTION).read_text(), _Description)
+
+
+def _write(dataset: Dataset, spec: DataSpec, folder: Path) -> None:
+    unfinished = folder.with_name(f".{folder.name}.tmp")
+    for leftover in (unfinished, folder):  # of a killed run, and damaged
+        shutil.rmtree(leftover, ignore_errors=True)
+    make_folder(unfinished)
+    parts = list(rows_of(dataset, spec))
+    mean, std = moments(*parts[0][1::2])
+    for part, x, y, indices in parts:
+        with atomic(unfinished / f"x_{part}.npy") as file:
+            _write_rows(file, x, indices, mean, std)
+        _save(unfinished / f"y_{part}.npy", y[indices])
+    _save(unfinished / "mean.npy", mean)
+    _save(unfinished / "std.npy", std)
+    sizes = {path.name: path.stat().st_size for path in sorted(unfinished.iterdir())}
+    description = _Description(spec, dataset.shape, dataset.classes, dataset.pixel_range, sizes)
+    write_text(unfinished / _DESCRIPTION, canonical_json(description))
+    try:
+        unfinished.rename(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    sync_folder(folder.parent)
+
+
+def moments(x: Pixels, indices: Indices) -> tuple[Float64s, Float64s]:
+    """Return mean and standard deviation (D,) of the rows x[indices], the deviation with divisor n.
+
+    Sums of differences from the first row, in float64: exact for bytes, and exactly 0 for a feature that never changes.
+    """
+    origin = x[indices[0]].astype(np.float64)
+    total, squares = np.zeros_like(origin), np.zeros_like(origin)
+    for part in _chunks(indices):
+        differences = x[part] - origin
+        total += differences.sum(axis=0)
+        squares += np.einsum("bd,bd->d", differences, differences)
+    mean = total / len(indices)
+    return origin + mean, np.sqrt(np.maximum(squares / len(indices) - mean**2, 0))
+
+
+def standardise(x: Pixels, mean: Float64s, std: Float64s) -> npt.NDArray[np.float32]:
+    """Return (x - mean) / std as float32 (B, D), and 0 where std is 0."""
+    scale = np.divide(1, std, out=np.zeros_like(std), where=std > 0)
+    return ((x - mean) * scale).astype(np.float32)
+
+
+def _write_rows(file: IO[bytes], x: Pixels, indices: Indices, mean: Float64s, std: Float64s) -> None:
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(indices), x.shape[1])}
+    np.lib.format.write_array_header_1_0(file, header)
+    for part in _chunks(indices):
+        file.write(standardise(x[part], mean, std).data)
+
+
+def _chunks(indices: Indices) -> Iterator[Indices]:
+    for start in range(0, len(indices), _CHUNK):
+        yield indices[start : start + _CHUNK]
+
+
+def _save(path: Path, array: npt.NDArray[Any]) -> None:
+    with atomic(path) as file:
+        np.save(file, array, allow_pickle=False)
+
+
+@contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """Wait until no other process holds the lock file `path`, and hold it."""
+    try:
+        file = path.open("a")
+    except OSError as error:
+        raise unwritable(path, error) from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

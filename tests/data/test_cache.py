@@ -1,0 +1,198 @@
+"""Standardised rows on disk: right to the last bit, whole or absent, reused, repaired, and without closed test rows."""
+
+import multiprocessing
+import os
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.data import cache, digits
+from pipeline.data.cache import is_whole, moments, open_split, prepare, standardise
+from pipeline.data.dataset import Dataset
+from pipeline.data.split import data_spec
+from pipeline.errors import ConfigError, DataError, HostError
+
+
+def toy(n=40) -> Dataset:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (n, 12), np.uint8)
+    x[:, 3] = 77  # never changes
+    test = {"x_test": rng.integers(0, 256, (6, 12), np.uint8), "y_test": np.arange(6) % 2}
+    return Dataset("toy", ("a", "b"), x, np.arange(n) % 2, shape=(3, 2, 2), **test)
+
+
+DATASET = toy()
+SPEC = data_spec(DATASET, 0.25, opens_test=True)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_moments_by_hand():
+    x = np.array([[9.0, 1.0], [1.0, 1.0], [3.0, 1.0], [5.0, 1.0]])
+    mean, std = moments(x, np.array([1, 2, 3]))  # 1, 3, 5: the variance is 8 / 3
+    np.testing.assert_allclose(mean, [3, 1])
+    np.testing.assert_allclose(std, [np.sqrt(8 / 3), 0])
+
+
+def test_features_that_never_change_become_zero_even_where_rounding_bites():
+    x = np.full((1000, 1), 0.1)
+    mean, std = moments(x, np.arange(1000))
+    assert (mean.item(), std.item()) == (0.1, 0.0)
+    assert standardise(np.array([[0.1], [5.0]]), mean, std).tolist() == [[0.0], [0.0]]
+
+
+def test_moments_agree_with_numpy_across_chunks_and_far_from_zero(monkeypatch):
+    x = 1e6 + np.random.default_rng(1).standard_normal((1000, 5))
+    mean, std = moments(x, np.arange(1000))
+    np.testing.assert_allclose(mean, x.mean(axis=0), rtol=1e-14)
+    np.testing.assert_allclose(std, x.std(axis=0), rtol=1e-10)
+    monkeypatch.setattr(cache, "_CHUNK", 7)
+    np.testing.assert_allclose(moments(x, np.arange(1000))[1], std, rtol=1e-12)
+
+
+def test_every_part_is_standardised_with_the_training_rows_alone(tmp_path):
+    split = open_split(prepare(DATASET, SPEC, tmp_path))
+    assert split.x_train.dtype == split.x_val.dtype == np.float32
+    assert split.y_train.dtype == np.int64
+    np.testing.assert_allclose(split.x_train.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(np.delete(split.x_train.std(axis=0), 3), 1, atol=1e-6)
+    assert not split.x_train[:, 3].any()
+    for part in (split.x_train, split.x_val, split.x_test):
+        raw = part * split.std + split.mean
+        np.testing.assert_allclose(raw, np.rint(raw), atol=1e-4)
+    np.testing.assert_allclose(
+        split.x_test * split.std + split.mean, np.where(split.std, DATASET.x_test, 77), atol=1e-4
+    )
+    np.testing.assert_array_equal(split.y_test, DATASET.y_test)
+
+
+def test_rows_keep_their_labels(tmp_path):
+    split = open_split(prepare(DATASET, SPEC, tmp_path))
+    label_of = {tuple(row): label for row, label in zip(DATASET.x_train.tolist(), DATASET.y_train, strict=True)}
+    x, y = np.concatenate([split.x_train, split.x_val]), np.concatenate([split.y_train, split.y_val])
+    raw = np.rint(x * split.std + split.mean).astype(int)
+    assert [label_of[tuple(row)] for row in raw.tolist()] == y.tolist()
+    assert len({tuple(row) for row in raw.tolist()}) == 40
+
+
+def test_a_split_says_what_it_is_and_cannot_be_written_to(tmp_path):
+    split = open_split(prepare(DATASET, SPEC, tmp_path))
+    assert (split.spec, split.shape, split.classes) == (SPEC, (3, 2, 2), ("a", "b"))
+    assert (len(split.x_train), len(split.x_val), len(split.x_test)) == (SPEC.n_train, SPEC.n_val, SPEC.n_test)
+    assert type(split.x_train) is np.ndarray
+    with pytest.raises(ValueError, match="read-only"):
+        split.x_train[0, 0] = 1
+
+
+def test_a_closed_test_set_is_not_on_disk(tmp_path):
+    spec = data_spec(DATASET, 0.25, opens_test=False)
+    folder = prepare(DATASET, spec, tmp_path)
+    assert folder.name == f"{spec.digest[:16]}-v10-t0"
+    assert not any("test" in name for name in contents(folder))
+    split = open_split(folder)
+    assert split.x_test is None
+    assert split.y_test is None
+    opened = open_split(prepare(DATASET, SPEC, tmp_path))
+    np.testing.assert_array_equal(opened.x_train, split.x_train)
+
+
+def test_images_are_drawn_in_0_to_1_as_they_were(tmp_path):
+    split = open_split(prepare(DATASET, SPEC, tmp_path))
+    images = split.images(split.x_test)
+    assert images.shape == (6, 2, 2, 3)
+    expected = np.where(split.std, DATASET.x_test, 77).reshape(6, 3, 2, 2).transpose(0, 2, 3, 1) / 255
+    np.testing.assert_allclose(images, expected, atol=1e-6)
+    rows = replace(DATASET, shape=())
+    rows = open_split(prepare(rows, data_spec(rows, 0.25, opens_test=True), tmp_path))
+    with pytest.raises(ConfigError, match="must be images"):
+        rows.images(rows.x_test)
+
+
+def test_digits_white_is_sixteen(tmp_path):
+    dataset = digits.load()
+    split = open_split(prepare(dataset, data_spec(dataset, 0.1, opens_test=True), tmp_path))
+    assert len(split.x_test) == 359
+    assert split.images(split.x_train).max() == pytest.approx(1)
+
+
+def test_a_whole_folder_is_reused_and_not_touched(tmp_path, monkeypatch):
+    folder = prepare(DATASET, SPEC, tmp_path)
+    monkeypatch.setattr(cache, "_write", None)  # would fail if it were called
+    assert prepare(DATASET, SPEC, tmp_path) == folder
+
+
+@pytest.mark.parametrize("name", ["x_train.npy", "y_val.npy", "std.npy", "split.json"])
+@pytest.mark.parametrize("damage", ["missing", "truncated"])
+def test_a_damaged_folder_is_noticed_and_rewritten(name, damage, tmp_path):
+    folder = prepare(DATASET, SPEC, tmp_path)
+    before = contents(folder)
+    if damage == "missing":
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(before[name][:-1])
+    assert not is_whole(folder)
+    with pytest.raises(DataError, match="must be a whole cached split"):
+        open_split(folder)
+    prepare(DATASET, SPEC, tmp_path)
+    assert contents(folder) == before
+
+
+def test_a_killed_run_leaves_no_folder_and_the_next_one_cleans_up(tmp_path):
+    def die_halfway(path, text):
+        os._exit(9)
+
+    def child():
+        cache.write_text = die_halfway
+        prepare(DATASET, SPEC, tmp_path)
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join()
+    assert process.exitcode == 9
+    (leftover,) = tmp_path.glob(".*.tmp")
+    assert (leftover / "x_train.npy").is_file()
+    folder = prepare(DATASET, SPEC, tmp_path)
+    assert is_whole(folder)
+    assert not leftover.exists()
+
+
+def test_processes_that_want_the_same_split_write_it_once(tmp_path, monkeypatch):
+    write = cache._write
+
+    def counted(dataset, spec, folder):
+        (tmp_path / f"written-{os.getpid()}").touch()
+        write(dataset, spec, folder)
+
+    monkeypatch.setattr(cache, "_write", counted)
+    start = multiprocessing.get_context("fork").Process
+    processes = [start(target=prepare, args=(DATASET, SPEC, tmp_path)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    assert len(list(tmp_path.glob("written-*"))) == 1
+
+
+def test_a_mapped_split_outlives_its_folder(tmp_path):
+    folder = prepare(DATASET, SPEC, tmp_path)
+    split = open_split(folder)
+    before = split.x_train.copy()
+    shutil.rmtree(folder)
+    np.testing.assert_array_equal(split.x_train, before)
+
+
+def test_a_spec_of_other_data_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="must be one of data set"):
+        prepare(DATASET, replace(SPEC, digest="0" * 64), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cache_that_cannot_be_written_is_the_hosts_fault(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(HostError, match="must be writable"):
+        prepare(DATASET, SPEC, tmp_path / "file")

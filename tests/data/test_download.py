@@ -1,0 +1,322 @@
+"""The download against a server that cuts, stalls and lies: nothing unverified gets the archive's name."""
+
+import socket
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from cifar_files import describe
+
+from pipeline.data.download import NoNetworkError, fetch
+from pipeline.errors import DataError, HostError
+from pipeline.files import lock
+
+CONTENT = bytes(range(256)) * 4096  # 1 MiB
+ARCHIVE = describe("toy.tar.gz", CONTENT)
+CUT = 300_000
+TIMEOUT = 0.3
+
+
+class Server:
+    """Serves CONTENT on a port of its own; `script` says how to spoil each answer in turn, then it behaves."""
+
+    def __init__(self, *script, etag='"one"', ranges=True, content=CONTENT):
+        self.script, self.etag, self.ranges, self.content = list(script), etag, ranges, content
+        self.asked = []  # the Range and If-Range of each request
+        self.release = threading.Event()
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                server.asked.append((self.headers["Range"], self.headers["If-Range"]))
+                (server.script.pop(0) if server.script else serve)(server, self)
+
+            def log_message(self, *_):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}/toy.tar.gz"
+
+
+@contextmanager
+def running(*script, **options):
+    server = Server(*script, **options)
+    thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.release.set()
+        server.http.shutdown()
+        server.http.server_close()
+        thread.join()
+
+
+def offset_of(server, handler):
+    asked, wanted = handler.headers["Range"], handler.headers["If-Range"]
+    honoured = asked and server.ranges and wanted in (None, server.etag)
+    return int(asked.removeprefix("bytes=").removesuffix("-")) if honoured else None
+
+
+def start(server, handler, **changes):
+    """Send the headers of a proper answer, changed by `changes`; return the bytes that should follow."""
+    offset, size = offset_of(server, handler), len(server.content)
+    rest = server.content[offset or 0 :]
+    headers = {"Content-Type": "application/x-gzip", "Content-Length": len(rest), "ETag": server.etag}
+    if offset is not None:
+        headers["Content-Range"] = f"bytes {offset}-{size - 1}/{size}"
+    handler.send_response(200 if offset is None else 206)
+    for name, value in (headers | {name.replace("_", "-"): value for name, value in changes.items()}).items():
+        if value is not None:
+            handler.send_header(name, str(value))
+    handler.end_headers()
+    return rest
+
+
+def serve(server, handler):
+    handler.wfile.write(start(server, handler))
+
+
+def cut(server, handler):
+    handler.wfile.write(start(server, handler)[:CUT])
+
+
+def nothing(server, handler):
+    start(server, handler)
+
+
+def stall(server, handler):
+    handler.wfile.write(start(server, handler)[:CUT])
+    handler.wfile.flush()
+    server.release.wait()
+
+
+def silence(server, handler):
+    server.release.wait()
+
+
+def status(code):
+    return lambda _, handler: handler.send_error(code)
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "data"
+
+
+def part_size(folder):
+    return (folder / "toy.tar.gz.part").stat().st_size
+
+
+def files(folder):
+    return {path.name for path in folder.iterdir()} - {".lock"}
+
+
+def test_a_download_is_verified_named_and_reported(folder):
+    told = []
+    with running() as server:
+        path = fetch(ARCHIVE, folder, server.url, progress=lambda *told_: told.append(told_), timeout=TIMEOUT)
+    assert path == folder / "toy.tar.gz"
+    assert path.read_bytes() == CONTENT
+    assert files(folder) == {"toy.tar.gz"}
+    assert told[-1] == (len(CONTENT), len(CONTENT))
+    assert sorted(told) == told
+    assert server.asked == [(None, None)]
+
+
+def test_after_a_cut_the_rest_is_asked_for_from_the_byte_where_it_stopped(folder):
+    with running(cut) as server:
+        path = fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+    assert server.asked == [(None, None), (f"bytes={CUT}-", '"one"')]
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_run_that_gave_up_is_resumed_by_the_next_one(folder):
+    with running(cut, nothing) as server:
+        with pytest.raises(HostError, match=rf"got {CUT:,} of {len(CONTENT):,} bytes .*; run again to resume"):
+            fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+        assert files(folder) == {"toy.tar.gz.part", "toy.tar.gz.part.etag"}
+        assert (folder / "toy.tar.gz.part").read_bytes() == CONTENT[:CUT]
+        told = []
+        fetch(ARCHIVE, folder, server.url, progress=lambda done, _: told.append(done), timeout=TIMEOUT)
+    assert server.asked[-1] == (f"bytes={CUT}-", '"one"')
+    assert told[0] > CUT
+    assert (folder / "toy.tar.gz").read_bytes() == CONTENT
+    assert files(folder) == {"toy.tar.gz"}
+
+
+def test_a_stalled_transfer_keeps_what_came_and_is_resumed(folder):
+    with running(stall, stall, silence) as server:
+        with pytest.raises(HostError, match=f"got {2 * CUT:,} of") as caught:
+            fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+        assert not isinstance(caught.value, NoNetworkError)  # there was one
+        assert part_size(folder) == 2 * CUT
+        assert [asked for asked, _ in server.asked] == [None, f"bytes={CUT}-", f"bytes={2 * CUT}-"]
+        assert fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT).read_bytes() == CONTENT
+
+
+def test_a_server_that_ignores_ranges_is_read_from_the_start(folder):
+    with running(cut, ranges=False) as server:
+        path = fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+    assert server.asked[1][0] == f"bytes={CUT}-"
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_changed_file_is_begun_anew(folder):
+    with running(cut, nothing, etag='"old"', content=CONTENT[::-1]) as server:
+        with pytest.raises(HostError):
+            fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+        server.etag, server.content = '"new"', CONTENT
+        path = fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+    assert server.asked[-1] == (f"bytes={CUT}-", '"old"')
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"ETag": '"another"'},
+        {"Content_Range": f"bytes {CUT}-{len(CONTENT)}/{len(CONTENT) + 1}"},
+        {"Content_Range": f"bytes 0-{len(CONTENT) - 1}/{len(CONTENT)}"},
+        {"Content_Range": None},
+    ],
+)
+def test_a_rest_that_belongs_to_something_else_is_not_appended(lie, folder):
+    with running(cut, lambda server, handler: handler.wfile.write(start(server, handler, **lie))) as server:
+        path = fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+    assert [asked for asked, _ in server.asked] == [None, f"bytes={CUT}-", None]
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_rest_that_cannot_be_served_is_begun_anew(folder):
+    with running(cut, status(416)) as server:
+        path = fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+    assert [asked for asked, _ in server.asked] == [None, f"bytes={CUT}-", None]
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_server_that_will_not_start_at_the_start_is_given_up(folder):
+    with running(status(416)) as server, pytest.raises(HostError, match="must be sent from its start"):
+        fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("code", [403, 404, 503])
+def test_a_refusal_is_the_hosts_fault_but_there_is_a_network(code, folder):
+    with running(status(code)) as server, pytest.raises(HostError, match=f"must be served, got {code}") as caught:
+        fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+    assert not isinstance(caught.value, NoNetworkError)
+
+
+def test_a_web_page_is_no_archive(folder):
+    def page(server, handler):
+        handler.wfile.write(start(server, handler, Content_Type="text/html; charset=utf-8"))
+
+    with running(page) as server, pytest.raises(HostError, match="got a web page"):
+        fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+    assert files(folder) == set()
+
+
+@pytest.mark.parametrize("length", [len(CONTENT) - 1, len(CONTENT) + 1])
+def test_another_length_is_refused_before_anything_is_written(length, folder):
+    def lie(server, handler):
+        start(server, handler, Content_Length=length)
+
+    with running(lie) as server, pytest.raises(DataError, match=f"must be {len(CONTENT):,} bytes long, got {length}"):
+        fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+    assert files(folder) == set()
+
+
+def test_more_bytes_than_the_archive_has_are_refused_where_no_length_was_said(folder):
+    def flood(server, handler):
+        start(server, handler, Content_Length=None)
+        handler.wfile.write(CONTENT + b"!")
+
+    with running(flood) as server, pytest.raises(DataError, match="bytes long, got more"):
+        fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+    assert files(folder) == set()
+
+
+def test_a_wrong_checksum_is_damage_and_the_next_run_starts_clean(folder):
+    with running() as server:
+        server.content = b"?" + CONTENT[1:]
+        with pytest.raises(DataError, match=r"toy.tar.gz.part must have the md5"):
+            fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+        assert files(folder) == set()
+        server.content = CONTENT
+        fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+    assert server.asked[-1] == (None, None)
+    assert files(folder) == {"toy.tar.gz"}
+
+
+def test_a_part_that_is_complete_is_only_verified(folder):
+    folder.mkdir()
+    (folder / "toy.tar.gz.part").write_bytes(CONTENT)
+    with running() as server:
+        fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+    assert server.asked == []
+    assert files(folder) == {"toy.tar.gz"}
+
+
+def test_a_part_that_is_too_long_is_begun_anew(folder):
+    folder.mkdir()
+    (folder / "toy.tar.gz.part").write_bytes(CONTENT + b"!")
+    with running() as server:
+        assert fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT).read_bytes() == CONTENT
+    assert server.asked == [(None, None)]
+
+
+def test_silence_counts_as_no_network_and_leaves_no_trace(folder):
+    with running(silence) as server, pytest.raises(NoNetworkError, match="must"):
+        fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+    assert not folder.exists()
+
+
+def test_a_refused_connection_counts_as_no_network(folder):
+    with running() as server:
+        pass  # the port is free again
+    with pytest.raises(NoNetworkError, match=r"must be reachable, got .*refused"):
+        fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+    assert not folder.exists()
+
+
+def test_a_name_service_that_never_answers_counts_as_no_network(folder, monkeypatch):
+    answer = threading.Event()
+
+    def look_up(*_):
+        answer.wait()
+        raise socket.gaierror("too late")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(NoNetworkError, match=r"must answer within 0\.3 s, got no answer"):
+        fetch(ARCHIVE, folder, "http://cifar.invalid/toy.tar.gz", timeout=TIMEOUT)
+    answer.set()
+
+
+def test_without_a_network_a_part_is_kept_for_later(folder):
+    folder.mkdir()
+    (folder / "toy.tar.gz.part").write_bytes(CONTENT[:CUT])
+    with running() as server:
+        pass
+    with pytest.raises(NoNetworkError):
+        fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+    assert part_size(folder) == CUT
+
+
+def test_two_downloads_into_one_folder_do_not_mix(folder):
+    folder.mkdir()
+    with running() as server, lock(folder), pytest.raises(HostError, match="one run at a time"):
+        fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+    assert server.asked == []
+
+
+def test_a_folder_that_cannot_be_made_is_the_hosts_fault(tmp_path):
+    (tmp_path / "file").touch()
+    with running() as server, pytest.raises(HostError, match="must be writable"):
+        fetch(ARCHIVE, tmp_path / "file" / "data", server.url, timeout=TIMEOUT)
