@@ -1,15 +1,24 @@
 """One file is one sweep: what is asked, what varies, what is fixed, in which stages. SWEEPS lists them by name."""
 
-from collections.abc import Mapping
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from sweeps.cli import Entry, Options
+from sweeps.gradient_check import GradientCheck
 from sweeps.lambda_search import LambdaSearch
 
 
-def _lambda_search(configuration: LambdaSearch, options: Options) -> None:
-    from sweeps.lambda_results import execute  # noqa: PLC0415  (Optuna, pandas and Matplotlib, which --help can spare)
+def _from(module: str) -> Callable[[Any, Options], None]:
+    """Return the `execute` of a module that is imported when it is called: Optuna and Matplotlib take their time."""
 
-    execute(configuration, options)
+    def execute(configuration: Any, options: Options) -> None:
+        importlib.import_module(module).execute(configuration, options)
+
+    return execute
 
 
-SWEEPS: Mapping[str, Entry] = {"lambda": Entry(LambdaSearch, _lambda_search)}
+SWEEPS: Mapping[str, Entry] = {
+    "lambda": Entry(LambdaSearch, _from("sweeps.lambda_results")),
+    "gradient-check": Entry(GradientCheck, _from("sweeps.gradient_check")),
+}

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from pipeline.data import Split
+from pipeline.core.schedules import SCHEDULES
 from pipeline.files import make_folder
 from pipeline.inference import mean_interval
 from pipeline.records import TrialRecord
 from pipeline.report import curves, final, images, search, style
+from pipeline.run.preview import expected
 from pipeline.run.stage import NETWORKS, StageResult
 from sweeps.cli import Options
 from sweeps.lambda_search import Conclusion, LambdaSearch, budgets, stages
-from sweeps.session import FIGURES, Finished, load, plain, session, write_best
+from sweeps.session import FIGURES, Finished, load, plain, session, show_plan, write_best
 
 SEEDS_ONLY = "interval over training seeds; {n} test images add about {points:.1f} points of their own"
 
@@ -24,7 +25,12 @@ def execute(config: LambdaSearch, options: Options) -> None:
     """Run the search that `config` describes and write everything that it leaves behind."""
     console = Console(highlight=False, soft_wrap=True)
     source = load(options, console)
-    with session("lambda", options, source, config, stages(config, source.spec), budgets(config), console) as run:
+    plans = expected(stages(config, source.spec), options.seed, options.pack_width)  # refuses bad input early
+    if options.plan:
+        show_plan(plans, options, console)
+        return
+    sweep = stages(config, source.spec)
+    with session("lambda", options, source, config, sweep, budgets=budgets(config), console=console) as run:
         conclusion, finished = run
         best = conclude(conclusion, finished, config)
         write_best(finished.folder, best)
@@ -96,10 +102,8 @@ def draw(conclusion: Conclusion, finished: Finished, config: LambdaSearch) -> No
 
 def _draw_schedule(folder: Path, finished: Finished) -> None:
     """Draw the learning rate of the longest stage, step by step."""
-    from pipeline.core.schedules import SCHEDULES
-
-    fixed = finished.results[-1].stage.fixed
-    schedule, per_epoch = fixed.schedule, fixed.steps_per_epoch
+    stage = finished.results[-1].stage
+    schedule, per_epoch = stage.fixed.schedule, stage.fixed.steps_per_epoch
     n_s = schedule.step_size * per_epoch
     steps = np.arange(schedule.epochs * per_epoch + 1)
     ends = np.array([schedule.eta_min]), np.array([schedule.eta_max])
@@ -109,7 +113,7 @@ def _draw_schedule(folder: Path, finished: Finished) -> None:
         eta,
         steps_per_epoch=per_epoch,
         cycle_ends=[2 * n_s * cycle for cycle in range(1, schedule.cycles + 1)],
-        subtitle=f"{finished.results[-1].stage.name} stage: {schedule.cycles} cycles of {2 * schedule.step_size} epochs",
+        subtitle=f"{stage.name} stage: {schedule.cycles} cycles of {2 * schedule.step_size} epochs",
     )
     style.save(figure, folder, "learning-rate")
 
@@ -125,13 +129,15 @@ def _draw_final(folder: Path, finished: Finished, roles: Mapping[str, float]) ->
 
 def _draw_network(folder: Path, finished: Finished, record: TrialRecord) -> None:
     """Draw one network: its first layer, its confusions, its most confident mistakes."""
-    split: Split = finished.split(_final(finished).stage.fixed.data)
+    split = finished.split(_final(finished).stage.fixed.data)
     with np.load(finished.folder / NETWORKS / f"{record.number}.npz", allow_pickle=False) as stored:
         weights, predicted, confidence = stored["W1"], stored["test_predicted"], stored["test_confidence"]
     subtitle = f"λ = {record.spec.lambda_:g}, replicate {record.replicate}, test accuracy {record.test_accuracy:.2%}"
     layer = images.first_layer(weights, split.shape, subtitle=subtitle)
     if layer:
         style.save(layer, folder, "first-layer")
+    if split.x_test is None or split.y_test is None:  # the final stage opens the test set
+        return
     style.save(images.confusion_matrix(split.y_test, predicted, split.classes, subtitle=subtitle), folder, "confusion")
     if split.shape:
         pages = images.misclassified(

@@ -1,6 +1,5 @@
 """Which lambda? A search from coarse to fine, then the winners trained longer, with fresh seeds, and tested once."""
 
-import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -16,6 +16,7 @@ from pipeline.records import TrialRecord
 from pipeline.report import tables
 from pipeline.run.engines import LokyEngine
 from pipeline.run.manifest import write_manifest
+from pipeline.run.preview import StagePlan, price
 from pipeline.run.progress import reporting
 from pipeline.run.stage import PENDING, StageResult
 from pipeline.run.study import Study
@@ -90,6 +91,7 @@ def session(
     source: Source,
     configuration: Any,
     sweep: Sweep[Conclusion],
+    *,
     budgets: Collection[str],
     console: Console,
 ) -> Iterator[tuple[Conclusion, Finished]]:
@@ -133,6 +135,12 @@ def session(
         _write_tables(finished, study)
         yield conclusion, finished
         _tidy(folder)
+
+
+def show_plan(plans: list[StagePlan], options: Options, console: Console) -> None:
+    """Price `plans` by a short calibration and print what a run would take; nothing is written or downloaded."""
+    for line in price(plans, LokyEngine(options.workers), options.workers).lines():
+        console.print(line)
 
 
 def write_best(folder: Path, best: Mapping[str, Any]) -> None:
