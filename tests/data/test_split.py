@@ -58,6 +58,13 @@ def test_balanced_classes_stay_balanced_to_a_row():
         assert counts.max() - counts.min() <= 1
 
 
+def test_rare_classes_come_in_proportion_too():
+    order = stratified_permutation(np.repeat([0, 1, 2], [900, 90, 10]))
+    for n in (100, 300, 500):
+        counts = np.bincount(np.repeat([0, 1, 2], [900, 90, 10])[order[:n]], minlength=3)
+        np.testing.assert_allclose(counts, [0.9 * n, 0.09 * n, 0.01 * n], atol=1)
+
+
 @pytest.mark.parametrize("parts", [{}, TEST])
 def test_the_parts_cover_all_rows_without_overlap(parts):
     found = rows(toy(**parts), 0.1)
