@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 Floats: TypeAlias = NDArray[np.float64]
 Edge: TypeAlias = Literal["low", "high"]
@@ -58,7 +58,15 @@ def predicted_half_width(sd: float, n: int, level: float = 0.95) -> float:
     """Return half the width of the t interval of `n` values of standard deviation `sd`; infinite for n < 2."""
     if n < 2:
         return math.inf
-    return float(stats.t.ppf((1 + level) / 2, n - 1)) * sd / math.sqrt(n)
+    return t_quantile((1 + level) / 2, n - 1) * sd / math.sqrt(n)
+
+
+def t_quantile(p: float, df: int) -> float:
+    """Return the value that Student's t with `df` degrees of freedom stays below with probability `p`.
+
+    By scipy.special, which loads in a quarter of the time of scipy.stats.
+    """
+    return float(stdtrit(df, p))
 
 
 @dataclass(frozen=True)
@@ -262,11 +270,7 @@ def _threshold(layout: TwoWay) -> float | None:
     """Return t(.95, df) * s * sqrt(2 / R)."""
     if layout.s is None:
         return None
-    return _t(layout.df) * layout.s * math.sqrt(2 / layout.replicates)
-
-
-def _t(df: int) -> float:
-    return float(stats.t.ppf(INTERVAL_LEVEL, df))
+    return t_quantile(INTERVAL_LEVEL, layout.df) * layout.s * math.sqrt(2 / layout.replicates)
 
 
 def _run(means: Floats, best: int, threshold: float | None) -> tuple[int, int]:
@@ -294,8 +298,8 @@ def _rule(layout: TwoWay, threshold: float | None) -> str:
         return "the noise is unknown (df = 0), so only the best is kept"
     return (
         f"settings whose mean is within t({INTERVAL_LEVEL:g}, df = {layout.df}) * s * sqrt(2 / R) = "
-        f"{_t(layout.df):.3f} * {layout.s:.4f} * sqrt(2 / {layout.replicates}) = {threshold:.4f} of the best are kept "
-        "while contiguous"
+        f"{t_quantile(INTERVAL_LEVEL, layout.df):.3f} * {layout.s:.4f} * sqrt(2 / {layout.replicates}) = "
+        f"{threshold:.4f} of the best are kept while contiguous"
     )
 
 

@@ -1,24 +1,29 @@
 """One file is one sweep: what is asked, what varies, what is fixed, in which stages. SWEEPS lists them by name."""
 
 import importlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
-from sweeps.cli import Entry, Options
-from sweeps.gradient_check import GradientCheck
-from sweeps.lambda_search import LambdaSearch
+from sweeps.cli import Entry
 
-
-def _from(module: str) -> Callable[[Any, Options], None]:
-    """Return the `execute` of a module that is imported when it is called: Optuna and Matplotlib take their time."""
-
-    def execute(configuration: Any, options: Options) -> None:
-        importlib.import_module(module).execute(configuration, options)
-
-    return execute
-
-
-SWEEPS: Mapping[str, Entry] = {
-    "lambda": Entry(LambdaSearch, _from("sweeps.lambda_results")),
-    "gradient-check": Entry(GradientCheck, _from("sweeps.gradient_check")),
+MODULES: Mapping[str, str] = {
+    "lambda": "sweeps.lambda_search",
+    "gradient-check": "sweeps.gradient_check",
 }
+"""The sweeps: name -> module with an ENTRY."""
+
+
+class Sweeps(Mapping[str, Entry]):
+    """The entries of MODULES by name; a module is imported when it is asked for, as most take a second or two."""
+
+    def __getitem__(self, name: str) -> Entry:
+        entry: Entry = importlib.import_module(MODULES[name]).ENTRY
+        return entry
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MODULES)
+
+    def __len__(self) -> int:
+        return len(MODULES)
+
+
+SWEEPS = Sweeps()

@@ -16,7 +16,7 @@ from pipeline.errors import PipelineError
 from pipeline.files import make_folder
 from pipeline.report.tables import write_csv
 from pipeline.spec import BATCH_NORM, InitSpec, NetworkSpec, positive_integer
-from sweeps.cli import Options
+from sweeps.cli import Entry, Options
 
 LAMBDAS = (0.0, 0.1)
 CLASSES = 10
@@ -72,6 +72,9 @@ def execute(config: GradientCheck, options: Options) -> None:
             f"{worst.comparison.parameter} with {worst.layers} layers, batch norm {worst.batch_norm}"
         )
     print(f"{len(rows)} comparisons, largest relative error {max(row.comparison.error for row in rows):.1e}")
+
+
+ENTRY = Entry(GradientCheck, execute)
 
 
 def check(config: GradientCheck, seed: int) -> Iterator[Row]:

@@ -19,6 +19,7 @@ from pipeline.spec import (
     TrialSpec,
     positive_integer,
 )
+from sweeps.cli import Entry, Options
 
 WIDENINGS = 2
 """How often the coarse range is moved, a decade at a time, when the best lambda lies at its end."""
@@ -209,6 +210,16 @@ def _refined(interval: Interval) -> tuple[float, float]:
     """Return the range to refine; around a single coarse value, half a decade each way."""
     low, high = interval.padded
     return (low, high) if low < high else (low / math.sqrt(10), high * math.sqrt(10))
+
+
+def execute(config: LambdaSearch, options: Options) -> None:
+    """Run the search that `config` describes and write everything that it leaves behind."""
+    from sweeps import lambda_results  # noqa: PLC0415  (Optuna, pandas and Matplotlib, which --help can spare)
+
+    lambda_results.execute(config, options)
+
+
+ENTRY = Entry(LambdaSearch, execute)
 
 
 def budgets(config: LambdaSearch) -> list[str]:

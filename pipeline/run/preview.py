@@ -123,7 +123,7 @@ def calibrate(pack: Pack) -> Speed:
     row = (time.perf_counter() - start) / measured
     epoch = min(np.diff(clock[1:]))
     step = (epoch - row * (measured + 1)) / trials[0].steps_per_epoch
-    return Speed(max(step, 1e-6), row, _private_memory() - split.x_train.nbytes)
+    return Speed(max(step, 1e-6), row, private_memory() - split.x_train.nbytes)
 
 
 def _made_up(trial: TrialSpec) -> Split:
@@ -135,7 +135,7 @@ def _made_up(trial: TrialSpec) -> Split:
     return Split(x, y, x[:1], y[:1], None, None, none, none, (), (), (0.0, 1.0), trial.data)
 
 
-def _private_memory() -> int:
+def private_memory() -> int:
     """Return the bytes of memory that this process shares with nobody; 0 where the system does not say (macOS)."""
     try:
         lines = Path("/proc/self/smaps_rollup").read_text().splitlines()

@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from pipeline.errors import ConfigError, one_of, require
 from pipeline.spec import positive_integer
@@ -78,6 +77,8 @@ def sobol(searched: LogRange, count: int, seed: int) -> tuple[float, ...]:
     Raises:
         ConfigError: count < 1, or the range holds too few distinct values.
     """
+    from scipy.stats import qmc  # noqa: PLC0415  (a second to load; most sweeps and every refusal do without)
+
     return _distinct(searched, count, lambda draws: qmc.Sobol(d=1, rng=seed).random(draws)[:, 0])
 
 

@@ -12,7 +12,6 @@ from pipeline.errors import ConfigError
 from pipeline.records import TrialRecord
 from pipeline.run.packing import pack_members
 from pipeline.run.samplers import LogRange, adaptive, enumerated, replicate_seeds, sampler_seed
-from pipeline.run.study import propose
 from pipeline.run.worker import Task
 from pipeline.spec import Pack, Setting, TrialSpec, parameter, positive_integer, with_setting
 
@@ -86,6 +85,8 @@ class Search:
         size = self.count if self.rounds == 1 else self.round_size
         start = round_ * size
         if adaptive(self.sampler):
+            from pipeline.run.study import propose  # noqa: PLC0415  (Optuna, which bad input need not wait for)
+
             values = propose(
                 self.searched,
                 min(size, self.count - start),
