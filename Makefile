@@ -40,8 +40,7 @@ sweep-lambda: ## search the L2 penalty from coarse to fine, then train the winne
 sweep-%: $(VENV)/run FORCE ## run the sweep of that name (python -m sweeps lists them)
 	@$(PY) -m sweeps $* $(FLAGS)
 
-gradient-check: $(VENV)/run ## compare the gradients that training uses with centred differences
-	@$(PY) -m pipeline.core.gradcheck $(ARGS)
+gradient-check: sweep-gradient-check ## compare the gradients that training uses with centred differences
 
 test: $(VENV)/dev ## run the tests (those on real CIFAR-10 need DATA_DIR)
 	@$(PY) -m pytest $(ARGS)
