@@ -78,7 +78,9 @@ def saved(request, search, final, tmp_path_factory) -> Path:
     """A folder with a figure drawn twice: once as it is, once under a user's rcParams."""
     folder = tmp_path_factory.mktemp("figures")
     style.save(request.param(search, final), folder, "plain")
-    with mpl.rc_context({"font.size": 30, "axes.grid": False, "savefig.dpi": 20, "svg.hashsalt": "mine"}):
+    with mpl.rc_context(
+        {"font.size": 30, "axes.grid": False, "savefig.dpi": 20, "svg.hashsalt": "mine", "text.color": "red"}
+    ):
         before = dict(mpl.rcParams)
         style.save(request.param(search, final), folder, "theirs")
         assert dict(mpl.rcParams) == before
