@@ -1,0 +1,135 @@
+"""The gradients of the very function that training calls: against centred differences, and against the oracle."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from reference import Layer, Reference
+from small import C, D, some_batch, some_network
+
+from pipeline.core import network as network_module
+from pipeline.core.affine import WeightGradient, as_array
+from pipeline.core.gradcheck import compare
+from pipeline.core.losses import penalty
+from pipeline.core.network import Network
+from pipeline.spec import ACTIVATIONS, BATCH_NORM, NetworkSpec
+
+LAMBDA = np.array([0.0, 0.1])
+ARCHITECTURES = {"1 layer": (D, C), "2 layers": (D, 5, C), "3 layers": (D, 5, 4, C), "4 layers": (D, 5, 4, 3, C)}
+
+
+@pytest.mark.parametrize("batch_norm", BATCH_NORM)
+@pytest.mark.parametrize("sizes", ARCHITECTURES.values(), ids=ARCHITECTURES)
+def test_gradients_match_centred_differences_with_and_without_penalty(sizes, batch_norm):
+    network = some_network(sizes, M=2, batch_norm=batch_norm)
+    results = compare(network, *some_batch(), LAMBDA)
+    assert {result.parameter for result in results} == set(network.parameters)
+    assert [result for result in results if not result.passed] == []
+
+
+@pytest.mark.parametrize("batch_norm", BATCH_NORM)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gradients_of_every_activation_match_centred_differences(activation, batch_norm):
+    network = some_network(M=2, activation=activation, batch_norm=batch_norm)
+    assert [result for result in compare(network, *some_batch(), LAMBDA) if not result.passed] == []
+
+
+def test_the_check_fails_where_the_gradient_of_batch_norm_lacks_a_term(monkeypatch):
+    def without_the_mean(g, cache, gamma):
+        by_gamma = (g * cache.centred).sum(axis=1) * cache.inverse_std
+        return g * (gamma * cache.inverse_std)[:, None, :], by_gamma, g.sum(axis=1)
+
+    monkeypatch.setattr(network_module, "batch_norm_backward", without_the_mean)
+    results = compare(some_network(M=2), *some_batch(), LAMBDA)
+    assert [result.parameter for result in results if not result.passed] == ["W1", "gamma1", "beta1", "W2"]
+
+
+def test_the_check_fails_where_the_penalty_and_its_gradient_differ_by_a_factor(monkeypatch):
+    def halved(x, g, weight, decay):
+        return WeightGradient(x, g, weight, decay / 2)
+
+    monkeypatch.setattr(network_module, "WeightGradient", halved)
+    results = compare(some_network(M=2), *some_batch(), LAMBDA)
+    assert [result.parameter for result in results if not result.passed] == ["W1", "W2", "W3"]
+
+
+def test_the_check_fails_on_a_gradient_that_is_not_a_number():
+    network = some_network(M=2, batch_norm="none")
+    network.parameters["b3"][1] = np.nan
+    assert not any(result.passed for result in compare(network, *some_batch(), LAMBDA))
+
+
+def test_the_check_puts_every_parameter_back():
+    network = some_network()
+    before = {name: array.copy() for name, array in network.parameters.items()}
+    compare(network, *some_batch(), np.zeros(3))
+    for name, array in network.parameters.items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def oracle_of(network, trial):
+    """Return the reference with the parameters of one trial of a pack; missing biases are zero."""
+    p, layers = network.parameters, []
+    for k in range(1, network.depth + 1):
+        W = p[f"W{k}"][trial].T.copy()
+        vectors = {name: p[f"{name}{k}"][trial] for name in ("b", "gamma", "beta") if f"{name}{k}" in p}
+        layers.append(Layer(W, **({"b": np.zeros(len(W))} | vectors)))
+    return Reference(layers, network.spec.activation, network.spec.batch_norm, network.spec.bn_epsilon)
+
+
+@pytest.mark.parametrize("batch_norm", BATCH_NORM)
+@pytest.mark.parametrize("sizes", ARCHITECTURES.values(), ids=ARCHITECTURES)
+def test_losses_costs_and_gradients_of_every_trial_equal_the_oracle(sizes, batch_norm):
+    network = some_network(sizes, M=2, batch_norm=batch_norm, bn_epsilon=1e-3)
+    x, labels = some_batch()
+    loss, gradients, statistics = network.loss_and_gradients(x, labels, LAMBDA)
+    costs = loss + penalty(network.weights, LAMBDA)
+    for m, lambda_ in enumerate(LAMBDA):
+        oracle = oracle_of(network, m)
+        expected, expected_loss, traces = oracle.gradients(x, labels, lambda_)
+        assert_allclose(loss[m], expected_loss, rtol=1e-12)
+        assert_allclose(costs[m], expected_loss + oracle.penalty(lambda_), rtol=1e-12)
+        for name, gradient in gradients.items():
+            reference = expected[int(name[-1]) - 1][name[:-1]].T
+            assert_allclose(as_array(gradient)[m], reference, rtol=1e-10, atol=1e-14, err_msg=name)
+        for moments, trace in zip(statistics, traces, strict=False):
+            assert_allclose(moments.mean[m], trace.mean, rtol=1e-12)
+            assert_allclose(moments.variance[m], trace.variance, rtol=1e-12)
+
+
+def test_a_bias_before_batch_norm_has_no_gradient_so_leaving_it_out_is_the_same_network():
+    oracle = oracle_of(some_network(M=1, batch_norm="before"), 0)
+    x, labels = some_batch()
+    scores, _ = oracle.forward(x)
+    for layer in oracle.layers[:-1]:
+        layer.b = layer.b + 3.0
+    gradients, _, _ = oracle.gradients(x, labels, 0.1)
+    assert_allclose(oracle.forward(x)[0], scores, rtol=1e-12)
+    for by in gradients[:-1]:
+        assert_allclose(by["b"], 0, atol=1e-15)
+    assert np.abs(gradients[-1]["b"]).max() > 0.01
+
+
+def test_a_bias_before_the_activation_that_batch_norm_follows_has_a_gradient():
+    network = some_network(M=1, batch_norm="after")
+    _, gradients, _ = network.loss_and_gradients(*some_batch(), np.zeros(1))
+    assert np.abs(gradients["b1"]).max() > 0.01
+
+
+def test_a_two_layer_network_gives_the_scores_and_losses_that_cs231n_publishes():
+    # CS231n assignment 1, two_layer_net.ipynb; its penalty is reg/2 * sum ||W||^2
+    def spread(start, stop, *shape):
+        return np.linspace(start, stop, int(np.prod(shape))).reshape(1, *shape)
+
+    parameters = {"W1": spread(-0.7, 0.3, 5, 50), "b1": spread(-0.1, 0.9, 50)}
+    parameters |= {"W2": spread(-0.3, 0.4, 50, 7), "b2": spread(-0.9, 0.1, 7)}
+    network = Network(NetworkSpec((50,), batch_norm="none", dtype="float64"), parameters, [])
+    x, labels = np.linspace(-5.5, 4.5, 15).reshape(5, 3).T, np.array([0, 5, 1])
+    published = [
+        [11.53165108, 12.2917344, 13.05181771, 13.81190102, 14.57198434, 15.33206765, 16.09215096],
+        [12.05769098, 12.74614105, 13.43459113, 14.1230412, 14.81149128, 15.49994135, 16.18839143],
+        [12.58373087, 13.20054771, 13.81736455, 14.43418138, 15.05099822, 15.66781506, 16.2846319],
+    ]
+    assert_allclose(network.scores(x, []), [published], atol=1e-8)
+    loss, _, _ = network.loss_and_gradients(x, labels, np.array([0.5]))
+    assert_allclose(loss, [3.4702243556], atol=1e-10)
+    assert_allclose(loss + penalty(network.weights, np.array([0.5])), [26.5948426952], atol=1e-10)

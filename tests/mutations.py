@@ -1,0 +1,211 @@
+"""Tests of the tests: seeded mistakes in the core, of which each must make some test fail.
+
+A mutation is an exact substitution in one file. It is applied to a temporary copy of the package, and the tests of the
+core run there, in a process of their own. Old text that is no longer found exactly once is an error: whoever changes
+such a line says what its mistake would look like now.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+TESTS = ("tests/test_train.py", "tests/core", "tests/contracts")
+HELPERS = ("tests/reference.py", "tests/small.py", "pyproject.toml", "pipeline")
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A mistake that student versions of this code make, or that a tired maintainer could."""
+
+    mistake: str
+    file: str
+    old: str
+    new: str
+
+    def apply(self, copy: Path) -> None:
+        """Make the mistake in a copy of the repository."""
+        path = copy / "pipeline" / self.file
+        source = path.read_text()
+        if source.count(self.old) != 1:
+            raise ValueError(f"{self.mistake}: must find once in {self.file}, got {source.count(self.old)}: {self.old}")
+        path.write_text(source.replace(self.old, self.new))
+        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
+            compiled.unlink()
+
+
+MUTATIONS = [
+    Mutation(
+        "the penalty's gradient is lambda W instead of 2 lambda W",
+        "core/network.py",
+        "hidden, top, 2 * lambda_)",
+        "hidden, top, lambda_)",
+    ),
+    Mutation(
+        "the penalty includes gamma, beta and the biases",
+        "core/network.py",
+        'return [self.parameters[f"W{layer}"] for layer in range(1, self.depth + 1)]',
+        "return [a.reshape(len(a), -1, a.shape[-1]) for a in self.parameters.values()]",
+    ),
+    Mutation(
+        "the penalty leaves out the last layer", "core/network.py", "range(1, self.depth + 1)]", "range(1, self.depth)]"
+    ),
+    Mutation(
+        "plain SGD forgets the weight decay",
+        "core/affine.py",
+        "weight *= (1 + scale * self.decay)[:, None, None]",
+        "weight *= np.ones_like(scale)[:, None, None]",
+    ),
+    Mutation(
+        "the batch variance divides by n - 1",
+        "core/layers.py",
+        "variance = batch_sum(s * s) / B",
+        "variance = batch_sum(s * s) / max(B - 1, 1)",
+    ),
+    Mutation(
+        "batch norm's gradient lacks the term of the mean",
+        "core/layers.py",
+        "    g -= (by_beta / B)[:, None, :]\n",
+        "",
+    ),
+    Mutation(
+        "batch norm's gradient lacks the term of the variance",
+        "core/layers.py",
+        "    g -= cache.centred * (cache.inverse_std * by_gamma / B)[:, None, :]\n",
+        "",
+    ),
+    Mutation(
+        "old and new swap their weights in the moving average",
+        "core/layers.py",
+        "alpha * old.mean + (1 - alpha) * new.mean",
+        "alpha * new.mean + (1 - alpha) * old.mean",
+    ),
+    Mutation(
+        "the moving averages start at mean 0 and variance 1",
+        "core/layers.py",
+        "    if old is None:\n        return new\n",
+        "    old = old or Moments(np.zeros_like(new.mean), np.ones_like(new.variance))\n",
+    ),
+    Mutation(
+        "the mask of ReLU lets everything through",
+        "core/layers.py",
+        "np.multiply(g, y > 0, out=g)",
+        "np.multiply(g, y >= 0, out=g)",
+    ),
+    Mutation(
+        "leaky ReLU does not leak backwards",
+        "core/layers.py",
+        "np.where(y > 0, g, LEAK * g)",
+        "np.where(y > 0, g, 0 * g)",
+    ),
+    Mutation(
+        "batch norm after the activation is masked by its own output",
+        "core/network.py",
+        "hidden.append(Hidden(x, activated, norm))",
+        "hidden.append(Hidden(x, out, norm))",
+    ),
+    Mutation(
+        "the softmax subtracts the largest score of all trials",
+        "core/losses.py",
+        "    scores -= scores.max(axis=-1, keepdims=True)\n",
+        "    scores -= scores.max()\n",
+    ),
+    Mutation(
+        "the measured loss has no log-sum-exp trick",
+        "core/losses.py",
+        "    shifted -= shifted.max(axis=-1, keepdims=True)\n",
+        "",
+    ),
+    Mutation("Xavier uses He's scale", "core/initialise.py", "np.sqrt(1 / fan_in)", "np.sqrt(2 / fan_in)"),
+    Mutation(
+        "every trial draws weights of its own",
+        "core/initialise.py",
+        "weight[trial] = normals * ",
+        "weight[trial] = rng.standard_normal((D, H)) * ",
+    ),
+    Mutation("momentum climbs", "core/optimizers.py", "velocity += per_trial", "velocity -= per_trial"),
+    Mutation(
+        "momentum scales the old velocity by eta too",
+        "core/optimizers.py",
+        "parameters[name] -= velocity",
+        "parameters[name] -= per_trial(eta, velocity) * velocity",
+    ),
+    Mutation("the schedule is a step ahead", "train.py", "(self.step, n_s,", "(self.step + 1, n_s,"),
+    Mutation("half a cycle is a cycle", "core/schedules.py", "t % (2 * n_s) / n_s", "2 * t % (2 * n_s) / n_s"),
+    Mutation(
+        "the short last batch is divided by the full size",
+        "train.py",
+        "run.optimizer_state, eta, shared.optimizer)",
+        "run.optimizer_state, eta * (len(rows) / shared.batch_size), shared.optimizer)",
+    ),
+    Mutation(
+        "the short last batch is left out",
+        "train.py",
+        "list(range(0, n, batch_size))",
+        "list(range(0, max(1, n - batch_size + 1), batch_size))",
+    ),
+    Mutation(
+        "every epoch has the same order",
+        "train.py",
+        "run.rng.permutation(",
+        "np.random.default_rng(shared.order_seed).permutation(",
+    ),
+    Mutation(
+        "measuring uses the statistics of what it measures",
+        "train.py",
+        "statistics = network.averages or network.statistics(",
+        "statistics = network.statistics(",
+    ),
+    Mutation(
+        "validation updates the moving averages",
+        "evaluate.py",
+        "    loss = np.zeros(network.size)\n",
+        "    loss = np.zeros(network.size)\n    network.average(network.statistics(x.astype(network.spec.dtype)))\n",
+    ),
+    Mutation(
+        "after a drop the survivors inherit the lambdas of the first lanes",
+        "train.py",
+        "self.lambda_[kept], ",
+        "self.lambda_[: len(kept)], ",
+    ),
+    Mutation(
+        "a drop forgets the velocities",
+        "train.py",
+        "{name: array[kept] for name, array in self.optimizer_state.items()}",
+        "{name: np.zeros_like(array[kept]) for name, array in self.optimizer_state.items()}",
+    ),
+    Mutation(
+        "dropped trials stay in the moving averages",
+        "core/network.py",
+        "[Moments(m.mean[index], m.variance[index]) for m in self.averages]",
+        "[Moments(m.mean[: len(index)], m.variance[: len(index)]) for m in self.averages]",
+    ),
+    Mutation(
+        "a loss is checked only when the epoch is over",
+        "train.py",
+        '            _note(lost, run, loss, "mini-batch loss")\n',
+        '        _note(lost, run, loss, "mini-batch loss")\n',
+    ),
+]
+
+
+def copy_to(target: Path) -> None:
+    """Copy what the tests of the core need."""
+    for name in (*TESTS, *HELPERS):
+        source = ROOT / name
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, target / name)
+
+
+def run_tests(copy: Path) -> "subprocess.CompletedProcess[str]":
+    """Run the tests in `copy` until one fails; `python -m` finds the package there before any installed one."""
+    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *TESTS]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    environment["OPENBLAS_NUM_THREADS"] = "1"
+    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)

@@ -1,0 +1,302 @@
+"""Training: M = 1 against the oracle, and the laws of packs, in float64."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from reference import Reference, cut, cyclic_eta, initial_layers
+from small import C, D, assert_close, assert_same_bits, pack_of, photograph, run, split, state, trial
+
+from pipeline import evaluate
+from pipeline import train as train_module
+from pipeline.evaluate import measure
+from pipeline.spec import ACTIVATIONS, BATCH_NORM, InitSpec, Pack
+from pipeline.train import Divergence, batches, train
+
+DATA = split()  # 23 rows: with batches of 5 the last one holds 3, and two epochs are 10 steps
+LAMBDAS = (0.0, 0.001, 0.01, 0.1)
+
+# In a linear classifier with eta = 1 a weight decay of 2e160 takes the weights to 1e160 in the first step, beyond
+# float64 in the second; the third loss is not a number.
+EXPLODES = {"lambda_": 1e160, "schedule": {"eta_min": 1.0, "eta_max": 1.0}, "hidden": ()}
+
+
+def some_pack(**changes):
+    return pack_of(trial(DATA, **changes), LAMBDAS)
+
+
+def without(pack, position):
+    return Pack(tuple(t for number, t in enumerate(pack.trials) if number != position))
+
+
+def lanes(picture, positions):
+    return {name: array[positions] for name, array in picture.items() if name != "trials"}
+
+
+# M = 1 is the oracle
+
+
+CASES = [
+    *({"batch_norm": norm, "optimizer": optimizer} for norm in BATCH_NORM for optimizer in ("sgd", "momentum")),
+    *({"activation": activation, "batch_norm": "after"} for activation in ACTIVATIONS),
+    *({"hidden": hidden} for hidden in ((), (7,), (5, 4, 3))),
+    {"init": "xavier", "lambda_": 0.0},
+    {"init": "normal", "sigma": 0.5, "lambda_": 0.2},
+    {"batch_size": 22, "schedule": {"step_size": 5}},  # the 23rd row joins the only batch
+    {"batch_size": 11, "schedule": {"cycles": 2}},
+    {"bn_alpha": 0.5, "bn_epsilon": 0.1},
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: ", ".join(f"{k} {v}" for k, v in case.items()))
+def test_one_trial_equals_the_oracle_in_every_parameter_average_and_measurement(case):
+    spec = trial(DATA, **case)
+    network, schedule = spec.network, spec.schedule
+    sizes = (D, *network.hidden, C)
+    layers = initial_layers(sizes, spec.init.scheme, spec.init.sigma, spec.init_seed, network.batch_norm != "none")
+    oracle = Reference(layers, network.activation, network.batch_norm, network.bn_epsilon, network.bn_alpha)
+    rows = [DATA.x_train.astype(float), DATA.y_train, DATA.x_val.astype(float), DATA.y_val]
+    rho = 0.9 if spec.optimizer.name == "momentum" else 0.0
+    order, step = np.random.default_rng(spec.order_seed), 0
+
+    for report in train(Pack((spec,)), DATA):
+        if report.epoch:
+            mini_batches = cut(order.permutation(23), spec.batch_size)
+            n_s = schedule.step_size * len(mini_batches)
+            for batch in mini_batches:
+                eta = cyclic_eta(step, n_s, schedule.eta_min, schedule.eta_max)
+                oracle.step(rows[0][batch], rows[1][batch], eta, spec.lambda_, rho)
+                step += 1
+            assert_allclose(report.eta, [cyclic_eta(step, n_s, schedule.eta_min, schedule.eta_max)], rtol=1e-9)
+        assert (report.step, report.trials.tolist(), report.diverged) == (step, [0], ())
+        statistics = None if report.epoch else oracle.batch_statistics(rows[0])
+        for part, x, y in (("train", *rows[:2]), ("val", *rows[2:])):
+            measured = getattr(report, part)
+            expected = oracle.evaluate(x, y, spec.lambda_, statistics)
+            assert_allclose(np.ravel([measured.loss, measured.cost, measured.accuracy]), expected, rtol=1e-10)
+        assert_oracle_has(report.network, oracle)
+    assert report.epoch == schedule.epochs
+
+
+def assert_oracle_has(network, oracle):
+    for name, array in network.parameters.items():
+        expected = getattr(oracle.layers[int(name[-1]) - 1], name[:-1]).T
+        assert_allclose(array[0], expected, rtol=1e-10, atol=1e-13, err_msg=name)
+    for moments, layer in zip(network.averages, oracle.layers, strict=False):
+        assert_allclose([moments.mean[0], moments.variance[0]], layer.average, rtol=1e-10, atol=1e-14)
+    if network.spec.batch_norm == "before":  # the biases that the core leaves out have stayed at zero
+        for layer in oracle.layers[:-1]:
+            assert_allclose(layer.b, 0, atol=1e-13)
+
+
+# Mini-batches
+
+
+@pytest.mark.parametrize(
+    ("n", "batch_size", "sizes"),
+    [
+        (10, 5, [5, 5]),
+        (12, 5, [5, 5, 2]),  # the short last batch is kept
+        (11, 5, [5, 6]),  # a single row joins the batch before
+        (5, 5, [5]),
+        (6, 5, [6]),
+        (1, 1, [1]),
+        (3, 1, [1, 1, 1]),  # batches of one are all of full size
+    ],
+)
+def test_the_sizes_of_mini_batches(n, batch_size, sizes):
+    assert [batch.stop - batch.start for batch in batches(n, batch_size)] == sizes
+
+
+def test_mini_batches_cover_every_row_once_in_as_many_steps_as_the_specification_counts():
+    for n in range(1, 40):
+        for batch_size in range(1, n + 1):
+            cuts = batches(n, batch_size)
+            rows = [row for batch in cuts for row in range(n)[batch]]
+            data = dataclasses.replace(DATA.spec, n_train=n)
+            assert rows == list(range(n))
+            assert len(cuts) == dataclasses.replace(trial(DATA), data=data, batch_size=batch_size).steps_per_epoch
+
+
+# Packs
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
+@pytest.mark.parametrize("batch_norm", BATCH_NORM)
+def test_a_trial_alone_equals_the_trial_in_a_pack(batch_norm, optimizer):
+    pack = some_pack(batch_norm=batch_norm, optimizer=optimizer)
+    together = run(pack, DATA)
+    for position, member in enumerate(pack.trials):
+        for alone, packed in zip(run(Pack((member,)), DATA), together, strict=True):
+            assert_close(lanes(packed, [position]), lanes(alone, [0]))
+
+
+def test_permuting_the_trials_permutes_the_results():
+    pack = some_pack(optimizer="momentum")
+    order = [2, 0, 3, 1]
+    permuted = run(Pack(tuple(pack.trials[position] for position in order)), DATA)
+    for one, other in zip(run(pack, DATA), permuted, strict=True):
+        assert_close(lanes(one, order), lanes(other, [0, 1, 2, 3]))
+
+
+def test_every_trial_has_its_own_learning_rate():
+    pack = pack_of(trial(DATA), (0.01,) * 6, etas_max=(0.1, 0.1, 0.1, 0.2, 0.2, 0.2))
+    at_the_top = run(pack, DATA)[1]
+    assert_allclose(at_the_top["eta"], [0.1] * 3 + [0.2] * 3)
+    for position, member in enumerate(pack.trials):
+        assert_close(lanes(at_the_top, [position]), lanes(run(Pack((member,)), DATA)[1], [0]))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_same_pack_gives_the_same_bits_again(dtype):
+    pack = some_pack(dtype=dtype, optimizer="momentum")
+    for one, other in zip(run(pack, DATA), run(pack, DATA), strict=True):
+        assert_same_bits(one, other)
+
+
+def test_looking_at_the_networks_between_epochs_changes_no_bit():
+    pack = some_pack()
+    for report, undisturbed in zip(train(pack, DATA), run(pack, DATA), strict=True):
+        statistics = report.network.averages or report.network.statistics(DATA.x_val)
+        before = state(report.network)
+        measure(report.network, DATA.x_val, DATA.y_val, statistics, np.zeros(4))
+        report.network.statistics(DATA.x_train)
+        assert_same_bits(state(report.network), before)
+        assert_same_bits(photograph(report), undisturbed)
+
+
+def test_float32_stays_near_float64_over_a_few_steps():
+    single, double = (run(some_pack(dtype=dtype), DATA)[-1] for dtype in ("float32", "float64"))
+    assert single["network.W1"].dtype == np.float32
+    assert_close(single, double, rtol=1e-3, atol=1e-4)
+    assert np.abs(single["train_loss"] - double["train_loss"]).max() > 0  # or nothing was compared
+
+
+def test_settings_share_their_start_and_their_batches_so_that_twins_stay_twins():
+    member = trial(DATA)
+    for picture in run(Pack((member, member)), DATA):
+        assert_same_bits(lanes(picture, [0]), lanes(picture, [1]))
+
+
+# Divergence
+
+
+def exploding_pack(**changes):
+    """Return four trials of which the second explodes, in step 3."""
+    healthy = trial(DATA, **(EXPLODES | changes))
+    return pack_of(healthy, (0.0, EXPLODES["lambda_"], 1e-3, 1e-2))
+
+
+def test_a_diverging_trial_is_named_with_step_and_reason_and_leaves_at_the_end_of_the_epoch():
+    reports = list(train(exploding_pack(), DATA))
+    assert [report.diverged for report in reports] == [
+        (),
+        (Divergence(trial=1, step=3, reason="mini-batch loss is nan at step 3"),),
+        (),
+    ]
+    assert [report.trials.tolist() for report in reports] == [[0, 1, 2, 3], [0, 2, 3], [0, 2, 3]]
+    assert [report.network.size for report in reports[1:]] == [3, 3]
+    for report in reports[1:]:
+        assert all(len(values) == 3 for values in (report.eta, report.train.cost, report.val.accuracy))
+
+
+def test_a_diverging_trial_changes_no_bit_of_its_neighbours_while_it_is_among_them():
+    pack = exploding_pack()
+    calm = list(pack.trials)
+    calm[1] = dataclasses.replace(calm[1], lambda_=0.05)
+    sick, healthy = run(pack, DATA)[1], run(Pack(tuple(calm)), DATA)[1]
+    assert_same_bits(lanes(sick, [0, 1, 2]), lanes(healthy, [0, 2, 3]))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
+def test_dropping_a_trial_equals_never_having_packed_it(optimizer):
+    schedule = EXPLODES["schedule"] | {"step_size": 2}  # three epochs after the loss
+    pack = exploding_pack(optimizer=optimizer, schedule=schedule)
+    survivors, never = run(pack, DATA), run(without(pack, 1), DATA)
+    assert [len(picture["trials"]) for picture in survivors] == [4, 3, 3, 3, 3]
+    for one, other in zip(survivors[1:], never[1:], strict=True):
+        assert_close(lanes(one, [0, 1, 2]), lanes(other, [0, 1, 2]))
+
+
+def test_a_huge_learning_rate_diverges_in_a_deep_network_and_spares_its_neighbour():
+    base = trial(DATA, batch_norm="none", dtype="float32", schedule={"step_size": 3})
+    reports = list(train(pack_of(base, (0.01, 0.01), etas_max=(0.1, 1e30)), DATA))
+    (lost,) = [lost for report in reports for lost in report.diverged]
+    assert lost.trial == 1
+    assert lost.step <= 6
+    assert lost.reason.endswith(f"at step {lost.step}")
+    assert reports[-1].trials.tolist() == [0]
+    assert np.isfinite(reports[-1].val.cost).all()
+
+
+def test_training_ends_early_when_every_trial_has_diverged():
+    reports = list(train(without(without(without(exploding_pack(), 3), 2), 0), DATA))
+    assert [report.epoch for report in reports] == [0, 1]
+    assert [lost.trial for lost in reports[-1].diverged] == [0]
+    assert len(reports[-1].trials) == len(reports[-1].val.loss) == reports[-1].network.size == 0
+
+
+def test_a_trial_that_explodes_in_the_last_step_of_an_epoch_is_found_by_its_cost():
+    # one step an epoch: its loss was finite, but the cost of the new weights is not
+    reports = list(train(exploding_pack(batch_size=23), DATA))
+    assert reports[1].diverged == (Divergence(1, 1, "training cost is inf at step 1"),)
+    assert reports[1].trials.tolist() == [0, 2, 3]
+    assert np.isfinite(reports[1].train.cost).all()
+
+
+def test_a_network_that_starts_beyond_all_numbers_is_dropped_before_training():
+    start = dataclasses.replace(trial(DATA, hidden=()), init=InitSpec("normal", 1e308))
+    reports = list(train(Pack((start,)), DATA))
+    assert [(report.epoch, report.step) for report in reports] == [(0, 0)]
+    assert reports[0].diverged[0].reason.startswith("training cost is")
+    assert reports[0].diverged[0].step == 0
+
+
+# Reports
+
+
+def test_reports_count_epochs_steps_and_cycles_and_name_the_rate_of_the_step_to_come():
+    schedule = {"step_size": 2, "cycles": 2, "eta_min": 0.1, "eta_max": 0.3}
+    reports = list(train(Pack((trial(DATA, schedule=schedule),)), DATA))
+    assert [report.epoch for report in reports] == list(range(9))
+    assert [report.step for report in reports] == [5 * epoch for epoch in range(9)]
+    assert [report.cycle for report in reports] == [0, 1, 1, 1, 1, 2, 2, 2, 2]
+    assert_allclose([report.eta[0] for report in reports], [0.1, 0.2, 0.3, 0.2, 0.1, 0.2, 0.3, 0.2, 0.1])
+
+
+def test_training_values_are_measured_on_the_first_rows_only(monkeypatch):
+    monkeypatch.setattr(train_module, "CURVE_ROWS", 10)
+    for report in train(some_pack(), DATA):
+        first = DATA.x_train[:10]
+        statistics = report.network.averages or report.network.statistics(first)
+        rows = measure(report.network, first, DATA.y_train[:10], statistics, np.zeros(4))
+        assert_array_equal(report.train.loss, rows.loss)
+        assert_array_equal(report.train.accuracy, rows.accuracy)
+
+
+def test_measuring_in_parts_says_the_same_as_measuring_at_once(monkeypatch):
+    at_once = run(some_pack(), DATA)
+    monkeypatch.setattr(evaluate, "CHUNK", 4)
+    for one, other in zip(at_once, run(some_pack(), DATA), strict=True):
+        assert_close(one, other)
+
+
+def test_accuracies_are_counts_over_the_rows():
+    for report in train(some_pack(), DATA):
+        counts = report.val.accuracy * 7
+        assert_allclose(counts, np.round(counts), atol=1e-12)
+        guesses = report.network.scores(DATA.x_val, report.network.averages or _untrained(report.network))
+        assert_array_equal(np.round(counts), (guesses.argmax(axis=2) == DATA.y_val).sum(axis=1))
+
+
+def _untrained(network):
+    return network.statistics(DATA.x_train)
+
+
+def test_training_learns():
+    data = split(n_train=200, n_val=100)
+    pack = pack_of(trial(data, batch_size=20, schedule={"step_size": 5}), (0.0, 0.001, 0.01))
+    first, *_, last = run(pack, data)
+    assert (last["val_loss"] < 0.8 * first["val_loss"]).all()
+    assert (last["val_accuracy"] > 0.6).all()
