@@ -12,7 +12,7 @@ from rich.console import Console
 from pipeline import data
 from pipeline.data import Dataset
 from pipeline.files import lock, make_folder, write_json
-from pipeline.records import TrialRecord
+from pipeline.records import Provenance, TrialRecord
 from pipeline.report import tables
 from pipeline.run.engines import LokyEngine
 from pipeline.run.manifest import write_manifest
@@ -115,6 +115,10 @@ def session(
         name: configuration,
     }
     keys = [f"{name}.{key}" for key in budgets]
+
+    def note(*computed_with: Provenance) -> list[Provenance]:
+        return write_manifest(folder, plain(fingerprint), source.dataset, computed_with)
+
     with lock(folder), Study.open(folder / "study.db", fingerprint, keys) as study:
         with reporting(console, options.workers) as reporter:
             runner = Runner(
@@ -124,11 +128,12 @@ def session(
                 engine=LokyEngine(options.workers),
                 split=source.prepared,
                 watcher=reporter,
+                surroundings=note,
                 pack_width=options.pack_width,
                 retry_failed=options.retry == "failed",
             )
             conclusion, results = runner.run(sweep)
-            everything = write_manifest(folder, plain(fingerprint), source.dataset, runner.provenances)
+            everything = note()
             if len(everything) > 1:
                 reporter.warn(f"trials were computed with {len(everything)} different surroundings; see manifest.json")
         finished = Finished(folder, source, results, runner.computed)

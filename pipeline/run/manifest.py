@@ -12,7 +12,6 @@ import msgspec
 from pipeline.data import Dataset
 from pipeline.files import write_json
 from pipeline.records import Provenance
-from pipeline.run.blas import provenance
 
 MANIFEST = "manifest.json"
 
@@ -36,7 +35,7 @@ def write_manifest(
             "configuration": configuration,
             "data": {"name": dataset.name, "digest": dataset.digest, "classes": list(dataset.classes)},
             "git": _git_revision(),
-            "computed_with": [asdict(one) for one in everything or [provenance()]],
+            "computed_with": [asdict(one) for one in everything],
         },
     )
     return everything

@@ -16,7 +16,7 @@ from pipeline.run.worker import Outcome, Task
 
 @dataclass
 class Tally:
-    """What is known of the running stage; work is counted in trial-epochs, the unit of cost."""
+    """What is known of the running stage."""
 
     name: str = ""
     wanted: int = 0
@@ -27,7 +27,6 @@ class Tally:
 
     def add(self, outcome: Outcome) -> None:
         """Take a finished pack into account."""
-        self.running -= len(outcome.records)
         for record in outcome.records:
             self.ended[record.status] += 1
             accuracy = record.final("val_accuracy")
@@ -42,6 +41,8 @@ class Tally:
     def words(self) -> str:
         """Return what a user wants to know, in one line."""
         parts = [f"{self.done}/{self.wanted} trials"]
+        if self.running:
+            parts.append(f"{self.running} running")
         parts += [
             f"{self.ended[status]} {status.value.lower()}"
             for status in (Status.PRUNED, Status.DIVERGED, Status.FAILED)
@@ -54,7 +55,10 @@ class Tally:
 
 @dataclass
 class Reporter:
-    """A Watcher that writes to a console: `bar` is live on a terminal, None where lines must do."""
+    """A Watcher that writes to a console: `bar` is live on a terminal, None where lines must do.
+
+    Work is counted in trial-epochs, the unit of cost.
+    """
 
     console: Console
     workers: int
@@ -62,7 +66,8 @@ class Reporter:
     tally: Tally = field(default_factory=Tally)
     line: TaskID | None = None
     started: float = field(default_factory=time.monotonic)
-    work_done: int = 0
+    queue: list[Task] = field(default_factory=list)
+    work_wanted: int = 0
 
     def stage(self, stage: Stage, present: int) -> None:
         """Say what the stage wants, and what of it is there."""
@@ -73,25 +78,38 @@ class Reporter:
         have = f", {present} present" if present else ""
         self.console.print(f"{stage.name}: {stage.count} trials{have}")
 
+    def found(self, task: Task, outcome: Outcome) -> None:
+        """Count a pack in that was computed before."""
+        self.tally.add(outcome)
+        self.console.print(f"{task.stage}: {len(task.numbers)} trials of an interrupted run are used")
+        self._say_why(outcome)
+
     def packs(self, packs: Sequence[Task]) -> None:
         """Start the clock of the packs to compute."""
-        self.tally.running = sum(len(task.numbers) for task in packs)
-        self.started, self.work_done = time.monotonic(), 0
+        self.queue, self.work_wanted = list(packs), _work(packs)
+        self._count_running()
+        self.started = time.monotonic()
         if self.bar is not None and packs:
-            total = sum(_work(task) for task in packs)
             if self.line is not None:
                 self.bar.remove_task(self.line)
-            self.line = self.bar.add_task(self.tally.name, total=total, words=self.tally.words())
-        self._total = sum(_work(task) for task in packs)
+            self.line = self.bar.add_task(self.tally.name, total=self.work_wanted, words=self.tally.words())
 
     def finished(self, task: Task, outcome: Outcome) -> None:
         """Count a pack in."""
         self.tally.add(outcome)
-        self.work_done += _work(task)
+        self.queue.remove(task)
+        self._count_running()
         if self.bar is not None and self.line is not None:
-            self.bar.update(self.line, completed=self.work_done, words=self.tally.words())
+            self.bar.update(self.line, completed=self.work_wanted - _work(self.queue), words=self.tally.words())
         else:
             self.console.print(f"{self.tally.name}: {self.tally.words()}{self._left()}")
+        self._say_why(outcome)
+
+    def _count_running(self) -> None:
+        """Packs start in order, one per worker."""
+        self.tally.running = sum(len(task.numbers) for task in self.queue[: self.workers])
+
+    def _say_why(self, outcome: Outcome) -> None:
         for record in outcome.records:
             if record.status in {Status.DIVERGED, Status.FAILED}:
                 ended = record.status.value.lower()
@@ -102,8 +120,11 @@ class Reporter:
         self.console.print(f"warning: {message}")
 
     def _left(self) -> str:
-        left = (time.monotonic() - self.started) * (self._total / self.work_done - 1)
-        return f", about {left:.0f} s left" if self.work_done < self._total else ""
+        left = _work(self.queue)
+        if not left:
+            return ""
+        seconds = (time.monotonic() - self.started) * left / (self.work_wanted - left)
+        return f", about {seconds:.0f} s left"
 
 
 @contextmanager
@@ -122,5 +143,5 @@ def reporting(console: Console, workers: int) -> Iterator[Reporter]:
         yield Reporter(console, workers, bar)
 
 
-def _work(task: Task) -> int:
-    return len(task.numbers) * task.trials.trials[0].schedule.epochs
+def _work(packs: Sequence[Task]) -> int:
+    return sum(len(task.numbers) * task.trials.trials[0].schedule.epochs for task in packs)

@@ -5,7 +5,7 @@ stage is a pure function of the configuration and of earlier results, running th
 same stages; what is stored already is not computed again.
 """
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,6 +35,10 @@ class Watcher(Protocol):
         """A stage begins of which `present` trials are stored already."""
         ...
 
+    def found(self, task: Task, outcome: Outcome) -> None:
+        """A pack that an interrupted run computed is used; comes before `packs`."""
+        ...
+
     def packs(self, packs: Sequence[Task]) -> None:
         """These packs are about to be computed."""
         ...
@@ -59,10 +63,11 @@ class Runner:
         engine: where packs are computed.
         split: returns the folder of standardised rows for a DataSpec, made if need be.
         watcher: who is told.
+        surroundings: told of what a pack was computed with, once for each kind, before the pack is recorded.
         pack_width: trials per pack, or None for the rule.
         retry_failed: whether FAILED trials count as missing.
         computed: how many trials were computed so far.
-        provenances: with what the recorded packs were computed, without repetition.
+        provenances: what `surroundings` was told.
     """
 
     root: int
@@ -71,6 +76,7 @@ class Runner:
     engine: Engine
     split: Callable[[DataSpec], Path]
     watcher: Watcher
+    surroundings: Callable[[Provenance], object]
     pack_width: int | None = None
     retry_failed: bool = False
     computed: int = field(default=0, init=False)
@@ -90,17 +96,31 @@ class Runner:
     def stage(self, stage: Stage) -> StageResult:
         """Complete one stage, round by round."""
         stored = {record.number: record for record in self.study.records(stage.name)}
+        self.watcher.stage(stage, self._count_present(stage, stored))
+        for wanted in self._rounds(stage, stored):
+            self._complete(stage, wanted, stored)
+        return StageResult(stage, tuple(stored[number] for number in range(stage.count)))
+
+    def _rounds(self, stage: Stage, stored: dict[int, TrialRecord]) -> Iterator[list[Task]]:
+        """Yield the tasks of one round after the other; before the next, all trials of the last must be stored."""
         records: list[TrialRecord] = []
         packs = 0
-        self.watcher.stage(stage, sum(record.number < stage.count for record in stored.values()))
         for round_ in range(stage.proposal.rounds):
             settings = stage.proposal.settings(stage.name, self.root, round_, records)
             trials = stage.trials(settings, self.root)
             wanted = tasks(stage, trials, (len(records), packs), self.folder, self.pack_width)
-            self._complete(stage, wanted, stored)
+            yield wanted
             packs += len(wanted)
             records += [stored[len(records) + index] for index in range(len(trials))]
-        return StageResult(stage, tuple(records))
+
+    def _count_present(self, stage: Stage, stored: dict[int, TrialRecord]) -> int:
+        """Count the trials that need no computing, as far as the rounds can be told from what is stored."""
+        present = 0
+        for wanted in self._rounds(stage, stored):
+            present += sum(self._present(task, index, stored) for task in wanted for index in _indices(task))
+            if any(number not in stored for task in wanted for number in task.numbers):
+                break
+        return present
 
     def _complete(self, stage: Stage, wanted: Sequence[Task], stored: dict[int, TrialRecord]) -> None:
         """Compute the packs of `wanted` of which a record is missing; record them, in plan order, into `stored`."""
@@ -124,6 +144,7 @@ class Runner:
         for task in missing:
             outcome = self._left_over(task)
             if outcome:
+                self.watcher.found(task, outcome)
                 yield task, outcome
             else:
                 to_compute[task.result.name] = task
@@ -137,14 +158,16 @@ class Runner:
                 yield task, outcome
 
     def _left_over(self, task: Task) -> Outcome | None:
-        """Return the outcome that waits in the task's file, if there is one and it is whole."""
+        """Return the outcome that waits in the task's file, if there is one, it is whole, and of this very task."""
         if not task.result.exists():
             return None
         try:
-            return read_outcome(task.result)
+            outcome = read_outcome(task.result)
         except DataError as error:
-            self.watcher.warn(str(error))
+            self.watcher.warn(f"{error}; computing its pack again")
             return None
+        # A stage whose settings have changed since may want the same pack under other numbers.
+        return outcome if [record.number for record in outcome.records] == list(task.numbers) else None
 
     def _present(self, task: Task, index: int, stored: dict[int, TrialRecord]) -> bool:
         """Whether the trial at `index` of the task is stored, as run in this very pack."""
@@ -157,6 +180,7 @@ class Runner:
         """Add the rows of a pack that are missing; only then may its file go."""
         if outcome.provenance and outcome.provenance not in self.provenances:
             self.provenances.append(outcome.provenance)
+            self.surroundings(outcome.provenance)
         for index, record in enumerate(outcome.records):
             if not self._present(task, index, stored):
                 self.study.add(record, outcome.timing, _searched(stage))

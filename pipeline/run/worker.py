@@ -78,10 +78,10 @@ def read_outcome(path: Path) -> Outcome:
     Raises:
         DataError: the file is not as it was written.
     """
-    digest, _, text = path.read_text().partition("\n")
-    text = text.removesuffix("\n")
-    if digest != _digest(text):
-        raise DataError(f"{path} must match its digest, got a damaged file; delete it and its pack runs again")
+    digest, _, content = path.read_bytes().partition(b"\n")
+    text = content.removesuffix(b"\n").decode(errors="replace")
+    if digest != _digest(text).encode():
+        raise DataError(f"{path} must match its digest, got a damaged file")
     return from_json(text, Outcome)
 
 
