@@ -15,15 +15,16 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.data import Split
+from pipeline.errors import HostError
 from pipeline.evaluate import measure
 from pipeline.inference import predicted_half_width
 from pipeline.records import Curves, Status, TrialRecord
 from pipeline.run.engines import Engine, Failure
-from pipeline.run.packing import pack_members
+from pipeline.run.packing import into_packs
 from pipeline.run.samplers import grid
 from pipeline.run.stage import Search, Stage, StageResult
 from pipeline.run.sweep import Conclusion, Sweep
-from pipeline.spec import Pack, Setting, TrialSpec
+from pipeline.spec import InitSpec, Pack, Setting, TrialSpec
 from pipeline.train import CURVE_ROWS, train
 
 TYPICAL_SD = 0.004
@@ -60,15 +61,14 @@ def expected(sweep: Sweep[Conclusion], root: int, width: int | None) -> list[Sta
         stage = next(sweep)
         while True:
             settings = _settings(stage)
-            trials = stage.trials(settings, root)
-            rounds = stage.proposal.rounds
             packs = [
-                Pack(tuple(part[member] for member in members))
-                for part in np.array_split(np.array(trials, dtype=object), rounds)
-                for members in pack_members(list(part), width)
+                pack
+                for start in range(0, len(settings), _round_size(stage))
+                for pack in into_packs(stage.trials(settings[start : start + _round_size(stage)], root), width)
             ]
             plans.append(StagePlan(stage, tuple(packs)))
-            stage = sweep.send(StageResult(stage, tuple(_invented(stage, trials, len(settings)))))
+            invented = _invented(stage, stage.trials(settings, root), len(settings))
+            stage = sweep.send(StageResult(stage, tuple(invented)))
     except StopIteration:
         return plans
 
@@ -78,6 +78,11 @@ def _settings(stage: Stage) -> tuple[Setting, ...]:
     if isinstance(proposal, Search):  # a grid stands for every sampler: the number of trials is the same
         return tuple({proposal.name: value} for value in grid(proposal.searched, proposal.count))
     return proposal.settings(stage.name, 0, 0, ())
+
+
+def _round_size(stage: Stage) -> int:
+    proposal = stage.proposal
+    return proposal.round_size if isinstance(proposal, Search) and proposal.rounds > 1 else proposal.count
 
 
 def _invented(stage: Stage, trials: Sequence[TrialSpec], per_replicate: int) -> list[TrialRecord]:
@@ -108,9 +113,11 @@ def calibrate(pack: Pack) -> Speed:
     batch = first.batch_size
     n = min(first.data.n_train, max(ROWS, batch))
     rows = replace(first.data, n_train=n, n_val=1)
-    short = replace(first.schedule, step_size=1, cycles=1)
-    trials = tuple(replace(trial, data=rows, schedule=short) for trial in pack.trials)
-    split = _made_up(trials[0])
+    short = replace(first.schedule, step_size=1, cycles=1, eta_min=1e-5, eta_max=1e-5)
+    # The time does not depend on the values, as long as nothing diverges: the members are made alike, and harmless.
+    trial = replace(first, data=rows, schedule=short, init=InitSpec(), lambda_=1e-3)
+    trials = (trial,) * len(pack.trials)
+    split = _made_up(trial)
     clock = [time.perf_counter()]
     reports = []
     for report in train(Pack(trials), split):
@@ -233,6 +240,9 @@ def price(plans: list[StagePlan], engine: Engine, workers: int) -> Preview:
 def _together(engine: Engine, pack: Pack, workers: int) -> Speed:
     """Return the mean speed of `workers` calibrations at once, and their largest memory."""
     outcomes = [outcome for _, outcome in engine.run(calibrate, {str(index): pack for index in range(workers)})]
+    for outcome in outcomes:
+        if isinstance(outcome, Failure):
+            raise HostError(f"a pack must train here to be priced, got {outcome.reason}")
     speeds = [outcome for outcome in outcomes if not isinstance(outcome, Failure)]
     return Speed(
         float(np.mean([speed.step for speed in speeds])),
