@@ -17,7 +17,7 @@ FLAGS = $(if $(DATASET),--dataset '$(DATASET)') \
 	$(if $(PACK_WIDTH),--pack-width '$(PACK_WIDTH)') \
 	$(ARGS)
 
-.PHONY: help gradient-check test check fix bench clean FORCE
+.PHONY: help gradient-check data test check fix bench clean FORCE
 .NOTPARALLEL: # each command uses all cores by itself
 
 help: ## list the commands and their variables
@@ -42,6 +42,9 @@ sweep-%: $(VENV)/run FORCE ## run the sweep of that name (python -m sweeps lists
 
 gradient-check: sweep-gradient-check ## compare the gradients that training uses with centred differences
 
+data: $(VENV)/run ## find or download the data set and prepare its rows
+	@$(PY) -m sweeps data $(FLAGS)
+
 test: $(VENV)/dev ## run the tests (those on real CIFAR-10 need DATA_DIR)
 	@$(PY) -m pytest $(ARGS)
 
@@ -56,7 +59,7 @@ fix: $(VENV)/dev ## repair what ruff can repair
 	@$(PY) -m ruff format
 
 bench: $(VENV)/dev ## measure the speed of packs, and predicted against actual minutes
-	@$(PY) -m bench $(ARGS)
+	@$(PY) tests/bench $(if $(DATA_DIR),--data-dir '$(DATA_DIR)') $(ARGS)
 
 clean: ## remove caches and build files; never results, data or the environment
 	@rm -rf artifacts/cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -8,6 +8,7 @@ from sweeps.cli import Entry
 MODULES: Mapping[str, str] = {
     "lambda": "sweeps.lambda_search",
     "gradient-check": "sweeps.gradient_check",
+    "data": "sweeps.fetch",
 }
 """The sweeps: name -> module with an ENTRY."""
 

@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy import stats
 
 from pipeline import inference
 from pipeline.records import Status, TrialRecord
@@ -88,7 +87,7 @@ def _stage(records: Sequence[TrialRecord]) -> _Stage:
     if layout.s is None:
         halves = [_own_half(values) for values in seeds]
     else:
-        pooled = float(stats.t.ppf(0.975, layout.df)) * layout.s / math.sqrt(layout.replicates)
+        pooled = inference.t_quantile(0.975, layout.df) * layout.s / math.sqrt(layout.replicates)
         halves = [pooled] * len(seeds)
     lost = (Status.DIVERGED, Status.FAILED)
     diverged = [x for x, group in groups.items() if any(record.status in lost for record in group)]

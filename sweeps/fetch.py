@@ -1,0 +1,36 @@
+"""Find or download a data set and standardise its rows: what every sweep does first, done beforehand."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from rich.console import Console
+
+from sweeps.cli import Entry, Options
+from sweeps.lambda_search import LambdaSearch
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Find or download the data set and prepare its rows, without training anything."""
+
+    @classmethod
+    def at_scale(cls, scale: str) -> Self:
+        """Return the same at any scale."""
+        return cls()
+
+
+def execute(config: Fetch, options: Options) -> None:
+    """Load the data set, write the splits that the lambda search uses, and say what they hold."""
+    from sweeps.session import load  # noqa: PLC0415  (pandas, which --help can spare)
+
+    console = Console(highlight=False, soft_wrap=True)
+    source = load(options, console)
+    defaults = LambdaSearch()
+    for val_fraction, opens_test in ((defaults.coarse.val_fraction, False), (defaults.final.val_fraction, True)):
+        rows = source.spec(val_fraction, opens_test)
+        folder = source.prepared(rows)
+        counts = f"{rows.n_train} training, {rows.n_val} validation, {rows.n_test} test rows"
+        console.print(f"{rows.name}: {counts} in {folder}")
+
+
+ENTRY = Entry(Fetch, execute)
