@@ -16,7 +16,7 @@ from pipeline.run.preview import expected
 from pipeline.run.stage import NETWORKS, StageResult
 from sweeps.cli import Options
 from sweeps.lambda_search import Conclusion, LambdaSearch, budgets, stages
-from sweeps.session import FIGURES, Finished, load, plain, session, show_plan, write_best
+from sweeps.session import FIGURES, Finished, load, plain, planned_rows, session, show_plan, write_best
 
 SEEDS_ONLY = "interval over training seeds; {n} test images add about {points:.1f} points of their own"
 
@@ -24,11 +24,12 @@ SEEDS_ONLY = "interval over training seeds; {n} test images add about {points:.1
 def execute(config: LambdaSearch, options: Options) -> None:
     """Run the search that `config` describes and write everything that it leaves behind."""
     console = Console(highlight=False, soft_wrap=True)
-    source = load(options, console)
-    plans = expected(stages(config, source.spec), options.seed, options.pack_width)  # refuses bad input early
     if options.plan:
-        show_plan(plans, options, console)
+        rows = planned_rows(options, console)
+        show_plan(expected(stages(config, rows), options.seed, options.pack_width), options, console)
         return
+    source = load(options, console)
+    expected(stages(config, source.spec), options.seed, options.pack_width)  # refuses bad input early
     sweep = stages(config, source.spec)
     with session("lambda", options, source, config, sweep, budgets=budgets(config), console=console) as run:
         conclusion, finished = run

@@ -1,7 +1,7 @@
 """A run of a sweep from data to tables: what every sweep does the same way. Composes `pipeline.run` and `.report`."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,16 +46,26 @@ class Source:
         return data.prepare(self.dataset, spec, self.cache)
 
 
-def load(options: Options, console: Console) -> Source:
+def load(options: Options, console: Console, *, download: bool = True) -> Source:
     """Find, or download, the data set that the options ask for."""
     with data.DownloadBar("CIFAR-10", console) as progress:
         dataset = data.load(
             options.dataset,
             options.data_dir,
+            download=download,
             progress=progress,
             warn=lambda message: console.print(f"warning: {message}", highlight=False),
         )
     return Source(dataset, options.artifacts / CACHE)
+
+
+def planned_rows(options: Options, console: Console) -> Callable[[float, bool], DataSpec]:
+    """Return what `Source.spec` will return in a run; nothing is downloaded to know it."""
+    try:
+        return load(options, console, download=False).spec
+    except data.NotDownloadedError as error:
+        console.print(f"note: {error}")
+        return data.nominal_cifar10_spec
 
 
 def run_folder(name: str, dataset: Dataset, options: Options) -> Path:
