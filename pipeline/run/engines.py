@@ -14,7 +14,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -101,9 +101,10 @@ class LokyEngine:
             while waiting:
                 before = len(waiting)
                 try:
-                    for name, outcome in _parallel(function, waiting, scratch, self.jobs):
-                        del waiting[name]
-                        yield name, outcome
+                    with closing(_parallel(function, waiting, scratch, self.jobs)) as outcomes:
+                        for name, outcome in outcomes:
+                            del waiting[name]
+                            yield name, outcome
                 except TerminatedWorkerError as death:
                     suspects = _unfinished(waiting, scratch)
                     barren = 0 if suspects or len(waiting) < before else barren + 1
@@ -117,7 +118,7 @@ class LokyEngine:
 def _parallel(
     function: Callable[[Item], Result], items: Mapping[str, Item], scratch: Path, jobs: int
 ) -> Generator[tuple[str, Result | Failure], None, None]:
-    """Yield the outcomes of one pool, which lives until a worker dies.
+    """Yield the outcomes of one pool, which lives until a worker dies; closing it early kills the workers.
 
     Raises:
         TerminatedWorkerError: a worker died; the others are gone too, and results not yet yielded are lost.
@@ -135,10 +136,7 @@ def _parallel(
         parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
     with _interrupts_held() if jobs > 1 else nullcontext():
         outcomes = parallel(calls)
-    try:
-        yield from outcomes
-    finally:
-        outcomes.close()  # kills the workers, unless all is done
+    yield from outcomes
 
 
 def _alone(function: Callable[[Item], Result], name: str, item: Item, scratch: Path) -> Result | Failure:
@@ -198,7 +196,10 @@ def _scratch() -> Iterator[Path]:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Keep Ctrl-C waiting while processes are started: they inherit that, and so never see it, even when just born."""
+    """Keep Ctrl-C waiting while workers are started: they inherit the mask, so that only the driver ever decides.
+
+    (A handler installed by the worker itself would leave it half a second, while it imports, to die with a traceback.)
+    """
     multiprocessing.resource_tracker.ensure_running()  # else started below, where it lifts the mask (until 3.12)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -208,12 +209,11 @@ def _interrupts_held() -> Iterator[None]:
 
 
 def _begin_worker(driver: int) -> None:
-    """Prepare a new worker of the process `driver`: deaf to Ctrl-C, and gone when the driver is.
+    """Make a new worker follow the process `driver` to its end.
 
     PR_SET_PDEATHSIG would be quicker, but it fires when the *thread* that started the worker ends, and loky replaces
     workers from a thread of its own.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_watch, args=(driver,), daemon=True).start()
 
 

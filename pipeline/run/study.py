@@ -38,8 +38,8 @@ STATES: Mapping[Status, TrialState] = {
 WORST = 0.0
 """The accuracy that Optuna is told of a diverged trial: finite, and no better than any other."""
 
-BUSY_SECONDS = 60.0
-"""How long SQLite waits for someone who reads the file, such as optuna-dashboard."""
+BUSY_SECONDS = 12.0
+"""How long SQLite waits for a reader such as optuna-dashboard; Optuna tries five times, which makes a minute."""
 
 HOST_CODES = frozenset(
     {

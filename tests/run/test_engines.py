@@ -56,6 +56,8 @@ def troubled(item: str) -> str:
             raise MemoryError
         case "killed":
             os.kill(os.getpid(), signal.SIGKILL)
+        case "ctrl-c":
+            os.kill(os.getpid(), signal.SIGINT)
         case "disk":
             raise HostError("disk must have room, got none")
         case "interrupt":
@@ -113,6 +115,10 @@ def test_a_worker_that_dies_once_costs_nothing(tmp_path: Path) -> None:
     assert sorted(LokyEngine(2).run(killed_once, items)) == [("a", "done"), ("b", "done"), ("unlucky", "done")]
 
 
+def test_workers_are_deaf_to_ctrl_c() -> None:
+    assert dict(LokyEngine(2).run(troubled, {"ctrl-c": "ctrl-c", "a": "a"})) == {"ctrl-c": "CTRL-C", "a": "A"}
+
+
 def test_jobs_must_be_positive() -> None:
     with pytest.raises(ConfigError, match="jobs must be a positive integer, got 0"):
         LokyEngine(0)
@@ -141,7 +147,7 @@ def driver(tmp_path: Path) -> Iterator[Driver]:
     program = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_engines as t\n"
     program += f"try: t.drive({str(tmp_path)!r})\nexcept KeyboardInterrupt: sys.exit(130)"
     command = [sys.executable, "-c", program]
-    with subprocess.Popen(  # noqa: S603  (our own program)
+    with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:

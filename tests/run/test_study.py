@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import logging.handlers
+import queue
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -128,8 +130,8 @@ def test_a_record_that_was_edited_is_refused_by_row(study: Study, path: Path) ->
         ("DELETE FROM trial_user_attributes WHERE key = 'timing'", "row 0 .* Timing"),
         ("UPDATE trial_user_attributes SET value_json = '\"{\"' WHERE key = 'timing'", "row 0 .* Timing"),
         ("UPDATE trial_user_attributes SET value_json = '{' WHERE key = 'record'", "'coarse' must hold rows"),
-        ("UPDATE trials SET state = 'RUNNING'", "row 0 .* a RUNNING row"),
-        ("UPDATE trials SET state = 'WAITING'", "row 0 .* a WAITING row"),
+        ("UPDATE trials SET state = 'RUNNING'", "row 0 .* a RUNNING row, which no run of ours leaves"),
+        ("UPDATE trials SET state = 'WAITING'", "row 0 .* a WAITING row, which no run of ours leaves"),
         ("UPDATE trials SET state = 'FAIL'", "row 0 .* a FAIL row for COMPLETE"),
         ("UPDATE trials SET state = 'NONSENSE'", "'coarse' must hold rows"),
         ("UPDATE studies SET study_name = 'final' WHERE study_name = 'coarse'", "row 0 .* COMPLETE of 'coarse'"),
@@ -161,10 +163,22 @@ def test_a_cut_file_is_refused_when_it_is_opened(study: Study, path: Path) -> No
         reopened(path)
 
 
+def test_a_file_with_a_page_overwritten_is_refused_when_it_is_opened(study: Study, path: Path) -> None:
+    for number in range(20):
+        study.add(record(number), TIMING)
+    content = bytearray(path.read_bytes())
+    place = content.rindex(b"val_accuracy") // 4096 * 4096
+    content[place : place + 4096] = bytes(4096)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="intact SQLite file"):
+        reopened(path)
+
+
 def test_a_file_that_cannot_be_written_is_the_hosts_fault(
     study: Study, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.run.study.BUSY_SECONDS", 0.0)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)  # Optuna tries again after a while, four times
     study.add(record(0), TIMING)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -227,12 +241,20 @@ def test_an_edited_configuration_is_refused(study: Study, path: Path) -> None:
         reopened(path)
 
 
-def test_optunas_logging_is_as_loud_as_before(study: Study, capfd: pytest.CaptureFixture[str]) -> None:
-    before = optuna.logging.get_verbosity()
-    study.add(record(0), TIMING)
-    propose(LogRange(1e-5, 1e-1), 2, [], seed=0)
-    assert optuna.logging.get_verbosity() == before
-    assert capfd.readouterr() == ("", "")
+def test_optuna_is_quiet_inside_and_as_loud_as_before_outside(path: Path) -> None:
+    said: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    listener = logging.handlers.QueueHandler(said)
+    logger = logging.getLogger("optuna")
+    logger.addHandler(listener)
+    try:
+        with Study.open(path, CONFIGURATION) as study:
+            study.add(record(0), TIMING)
+        propose(LogRange(1e-5, 1e-1), 2, [], seed=0)
+        assert said.empty()
+        optuna.create_study()
+        assert said.qsize() == 1
+    finally:
+        logger.removeHandler(listener)
 
 
 @settings(max_examples=15, deadline=None)
@@ -275,6 +297,9 @@ def test_tpe_is_told_the_worst_score_of_diverged_settings_even_below_zero() -> N
 def test_a_range_without_enough_distinct_values_is_refused() -> None:
     with pytest.raises(ConfigError, match="must hold 3 new values"):
         propose(LogRange(0.001, 0.001001), 3, [], seed=0)
+    with pytest.raises(ConfigError, match="must hold 3 new values"):
+        propose(LogRange(0.0012341, 0.0012369), 3, [], seed=0)  # .001234 and .001237 round out of the range
+    assert sorted(propose(LogRange(0.0012341, 0.0012369), 2, [], seed=0)) == [0.001235, 0.001236]
     with pytest.raises(ConfigError, match="count of a TPE round"):
         propose(LogRange(1e-5, 1e-1), 0, [], seed=0)
 
