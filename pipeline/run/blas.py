@@ -20,6 +20,9 @@ LIBRARIES = ("numpy", "scipy", "optuna", "joblib", "pandas", "matplotlib", "scik
 PREFIXES = ("OPENBLAS_", "OMP_", "MKL_")
 """Environment variables that change what a BLAS does; they are recorded and never set."""
 
+PINNED = "_NUM_THREADS"
+"""The ending of those that joblib sets in its workers: `threads` says what came of them, whatever the engine."""
+
 
 def blas_pools() -> list[dict[str, Any]]:
     """Return what threadpoolctl says of each loaded BLAS; empty for a BLAS that it does not know (Accelerate)."""
@@ -56,7 +59,11 @@ def provenance() -> Provenance:
         kernel=_join(pool.get("architecture") or "unknown" for pool in pools) or "unknown",
         threads=max((pool["num_threads"] for pool in pools), default=1),
         python=platform.python_version(),
-        environment={name: value for name, value in sorted(os.environ.items()) if name.startswith(PREFIXES)},
+        environment={
+            name: value
+            for name, value in sorted(os.environ.items())
+            if name.startswith(PREFIXES) and not name.endswith(PINNED)
+        },
     )
 
 

@@ -117,7 +117,10 @@ class Study:
         return tuple(name for name in names if name != CONFIGURATION)
 
     def records(self, stage: str) -> tuple[TrialRecord, ...]:
-        """Return the records of a stage by plan number; where a failed trial was tried again, the last one.
+        """Return the records of a stage by plan number, the last one of each.
+
+        A later row takes the place of a failed trial that was tried again, or of one from another pack: a larger
+        budget earlier may have led the stage to other settings.
 
         Raises:
             DataError: a row was not written by us, or was changed since.
@@ -169,8 +172,8 @@ class Study:
         rows: dict[int, tuple[TrialRecord, Timing]] = {}
         for trial in self._trials(stage):
             record, timing = self._read(stage, trial)
-            earlier = rows.get(record.number)
-            if earlier and earlier[0].status is not Status.FAILED:
+            earlier, _ = rows.get(record.number, (None, None))
+            if earlier and earlier.status is not Status.FAILED and earlier.pack_key == record.pack_key:
                 raise self._damaged(stage, trial, f"a second record of trial {record.number}")
             rows[record.number] = record, timing
         return [rows[number] for number in sorted(rows)]

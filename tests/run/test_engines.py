@@ -14,7 +14,8 @@ import pytest
 from joblib.externals.loky import get_reusable_executor
 
 from pipeline.errors import ConfigError, HostError
-from pipeline.run.blas import blas_pools
+from pipeline.records import Provenance
+from pipeline.run.blas import blas_pools, provenance
 from pipeline.run.engines import Failure, LokyEngine
 
 PATIENCE = 20.0
@@ -80,6 +81,14 @@ def test_every_item_is_answered_once_on_one_blas_thread(jobs: int) -> None:
     assert {name: result[0] for name, result in results.items()} == {str(item): item * item for item in range(20)}
     assert all(threads and set(threads) == {1} for _, _, threads in results.values())
     assert ({os.getpid()} == {pid for _, pid, _ in results.values()}) == (jobs == 1)
+
+
+def described(_item: None) -> Provenance:
+    return provenance()
+
+
+def test_driver_and_workers_describe_themselves_alike() -> None:
+    assert dict(LokyEngine(1).run(described, {"a": None})) == dict(LokyEngine(2).run(described, {"a": None}))
 
 
 def test_nothing_to_do_is_done_at_once() -> None:

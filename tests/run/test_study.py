@@ -83,13 +83,20 @@ def test_records_come_back_equal_and_in_plan_order(study: Study, path: Path) -> 
         assert again.timings("coarse") == dict.fromkeys(range(4), TIMING)
 
 
-def test_a_failed_trial_is_superseded_by_its_retry_and_by_nothing_else(study: Study) -> None:
+def test_a_failed_trial_is_superseded_by_its_retry_and_no_other_is_recorded_twice(study: Study) -> None:
     for status in (Status.FAILED, Status.FAILED, Status.COMPLETE):
         study.add(record(0, status), TIMING)
     assert [item.status for item in study.records("coarse")] == [Status.COMPLETE]
     study.add(record(0), TIMING)
     with pytest.raises(DataError, match=r"'coarse', row 3 .* got a second record of trial 0"):
         study.records("coarse")
+
+
+def test_a_trial_of_another_pack_takes_the_number_over(study: Study) -> None:
+    settings = [record(0), dataclasses.replace(record(0, lambda_=0.1), pack_key="other"), record(0)]
+    for item in settings:
+        study.add(item, TIMING)
+        assert study.records("coarse") == (item,)
 
 
 def test_optuna_sees_parameters_and_values_and_a_finite_worst_value_where_a_trial_diverged(
