@@ -1,0 +1,163 @@
+"""The worker: its outcome is a function of its task, and what it stores can be used again."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rig
+
+from pipeline.core.layers import Moments
+from pipeline.core.network import Network
+from pipeline.data import open_split, prepare
+from pipeline.errors import DataError, HostError
+from pipeline.evaluate import measure
+from pipeline.records import Status
+from pipeline.run.stage import tasks
+from pipeline.run.worker import Task, compute, read_outcome, work
+from pipeline.spec import InitSpec, NetworkSpec, Pack
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def task(folder: Path, lambdas: tuple[float, ...] = rig.LAMBDAS, *, final: bool = False, **how: object) -> Task:
+    """Return the first pack of a stage, whose outcome goes to `folder`."""
+    stage = rig.listed("final" if final else "search", lambdas, 1, final=final, **how)
+    [only] = tasks(stage, stage.trials(stage.proposal.settings("", 0, 0, ()), 0), (0, 0), folder, None)
+    only.result.parent.mkdir(exist_ok=True, parents=True)
+    if only.networks:
+        only.networks.mkdir(exist_ok=True)
+    return only
+
+
+def split_of(task: Task, cache: Path) -> Path:
+    return prepare(rig.dataset(), task.trials.trials[0].data, cache)
+
+
+def test_an_outcome_is_read_back_as_it_was_computed(tmp_path: Path, cache: Path) -> None:
+    item = task(tmp_path)
+    work(item, split_of(item, cache))
+    stored, computed = read_outcome(item.result), compute(item, open_split(split_of(item, cache)))
+    assert stored.records == computed.records
+    assert stored.provenance == computed.provenance
+    assert stored.timing.trials == 3
+    assert stored.timing.worker == os.getpid()
+    assert stored.timing.seconds > 0
+
+
+def test_a_record_says_what_ran_where_and_has_a_row_per_epoch(tmp_path: Path, cache: Path) -> None:
+    item = task(tmp_path, cycles=2)
+    outcome = compute(item, open_split(split_of(item, cache)))
+    assert [record.spec for record in outcome.records] == list(item.trials.trials)
+    assert [record.number for record in outcome.records] == list(item.numbers)
+    for record in outcome.records:
+        assert (record.stage, record.pack, record.replicate) == ("search", 0, 0)
+        assert (record.status, record.pack_key, record.test_accuracy) == (Status.COMPLETE, item.trials.key, None)
+        curves = record.curves
+        assert curves.epoch == (0, 1, 2, 3, 4)
+        assert curves.step == (0, 8, 16, 24, 32)  # 144 rows in batches of 20
+        assert curves.cycle == (0, 1, 1, 2, 2)
+        assert len({len(values) for values in dataclasses.astuple(curves)}) == 1
+        assert curves.eta[::2] == pytest.approx((1e-5, 1e-5, 1e-5))
+        assert curves.eta[1] == pytest.approx(0.1)
+        accuracies = np.array([*curves.train_accuracy, *curves.val_accuracy]) * 144
+        np.testing.assert_allclose(accuracies, accuracies.round(), atol=1e-9)  # counts / 144, and / 16
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-10],
+        lambda content: content.replace(b"COMPLETE", b"DIVERGED", 1),
+        lambda content: b"\xff\xfe" + content,
+        lambda content: content[:70] + b"\xff" + content[71:],
+        lambda _: b"",
+    ],
+    ids=["cut", "edited", "not text", "one byte of no text", "empty"],
+)
+def test_a_damaged_outcome_is_refused_in_one_line(tmp_path: Path, cache: Path, damage) -> None:
+    item = task(tmp_path)
+    work(item, split_of(item, cache))
+    item.result.write_bytes(damage(item.result.read_bytes()))
+    with pytest.raises(DataError, match=r"\.json must match its digest") as caught:
+        read_outcome(item.result)
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_is_left_where_the_outcome_cannot_be_written(tmp_path: Path, cache: Path) -> None:
+    item = task(tmp_path)
+    split = split_of(item, cache)
+    item.result.parent.rmdir()
+    with pytest.raises(HostError, match="must be writable"):
+        work(item, split)
+    assert not item.result.exists()
+
+
+@pytest.mark.parametrize("batch_norm", ["none", "before", "after"])
+def test_a_stored_network_gives_its_test_accuracy_again(tmp_path: Path, cache: Path, batch_norm: str) -> None:
+    item = task(tmp_path, final=True)
+    network = NetworkSpec(hidden=(6, 5), batch_norm=batch_norm)
+    item = dataclasses.replace(
+        item, trials=Pack(tuple(dataclasses.replace(trial, network=network) for trial in item.trials.trials))
+    )
+    split = open_split(split_of(item, cache))
+    outcome = compute(item, split)
+    for number, record in zip(item.numbers, outcome.records, strict=True):
+        with np.load(item.networks / f"{number}.npz", allow_pickle=False) as file:
+            stored = dict(file)
+        again = rebuilt(network, stored)
+        expected = measure(again, split.x_test, split.y_test, again.averages, np.zeros(1)).accuracy[0]
+        assert record.test_accuracy == expected
+        assert np.mean(stored["test_predicted"] == split.y_test) == expected
+        assert ((stored["test_confidence"] > 1 / 3) & (stored["test_confidence"] <= 1)).all()
+        assert str(stored["key"]) == record.spec.key
+
+
+def rebuilt(spec: NetworkSpec, stored: dict[str, np.ndarray]) -> Network:
+    """Return the one network whose arrays were stored."""
+    network = Network.create(spec, rig.D, rig.C, [InitSpec()], seed=99)
+    network.parameters = {name: stored[name][None] for name in network.parameters}
+    layers = range(1, len(spec.hidden) + 1) if spec.batch_norm != "none" else ()
+    network.averages = [Moments(stored[f"mean{layer}"][None], stored[f"variance{layer}"][None]) for layer in layers]
+    return network
+
+
+def test_a_search_stage_leaves_no_network_and_sees_no_test_row(tmp_path: Path, cache: Path) -> None:
+    item = task(tmp_path)
+    split = split_of(item, cache)
+    work(item, split)
+    assert [path.name for path in tmp_path.rglob("*.npz")] == []
+    assert not list(split.glob("*test*"))
+    assert open_split(split).x_test is None
+
+
+def test_a_stage_that_keeps_networks_without_test_rows_is_a_bug(tmp_path: Path, cache: Path) -> None:
+    item = dataclasses.replace(task(tmp_path), networks=tmp_path)
+    with pytest.raises(ValueError, match="no test rows"):
+        compute(item, open_split(split_of(item, cache)))
+
+
+def test_a_diverged_trial_has_its_step_its_reason_and_no_network_and_the_others_complete(
+    tmp_path: Path, cache: Path
+) -> None:
+    item = task(tmp_path, (0.001, 1e30, 0.01), final=True)
+    records = compute(item, open_split(split_of(item, cache))).records
+    assert [record.status for record in records] == [Status.COMPLETE, Status.DIVERGED, Status.COMPLETE]
+    lost = records[1]
+    assert "at step " in lost.reason
+    assert lost.test_accuracy is None
+    assert lost.final("val_accuracy") is None
+    assert len(lost.curves.epoch) < 3
+    assert sorted(path.name for path in item.networks.iterdir()) == ["0.npz", "2.npz"]
+
+
+def test_a_pack_that_diverges_as_a_whole_still_has_a_record_each(tmp_path: Path, cache: Path) -> None:
+    item = task(tmp_path, (1e30, 1e31), final=True)
+    work(item, split_of(item, cache))
+    records = read_outcome(item.result).records
+    assert [record.status for record in records] == [Status.DIVERGED, Status.DIVERGED]
+    assert list(item.networks.iterdir()) == []
