@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = ("tests/test_train.py", "tests/core", "tests/contracts")
+TESTS = ("tests/test_train.py", "tests/test_evaluate.py", "tests/core", "tests/contracts")
 HELPERS = ("tests/reference.py", "tests/small.py", "pyproject.toml", "pipeline")
 
 

@@ -9,7 +9,6 @@ from reference import Reference, cut, cyclic_eta, initial_layers
 from small import C, D, assert_close, assert_same_bits, pack_of, photograph, run, split, state, trial
 
 from pipeline import evaluate
-from pipeline import train as train_module
 from pipeline.evaluate import measure
 from pipeline.spec import ACTIVATIONS, BATCH_NORM, InitSpec, Pack
 from pipeline.train import Divergence, batches, train
@@ -102,6 +101,7 @@ def assert_oracle_has(network, oracle):
         (5, 5, [5]),
         (6, 5, [6]),
         (1, 1, [1]),
+        (1, 5, [1]),
         (3, 1, [1, 1, 1]),  # batches of one are all of full size
     ],
 )
@@ -245,6 +245,13 @@ def test_a_trial_that_explodes_in_the_last_step_of_an_epoch_is_found_by_its_cost
     assert np.isfinite(reports[1].train.cost).all()
 
 
+def test_a_trial_is_lost_too_when_only_its_validation_cost_is_not_finite():
+    bright = dataclasses.replace(DATA, x_val=np.full_like(DATA.x_val, 3e38))
+    report = next(train(Pack((trial(DATA, hidden=(), dtype="float32", init="normal", sigma=9.0),)), bright))
+    assert [(lost.trial, lost.step) for lost in report.diverged] == [(0, 0)]
+    assert report.diverged[0].reason.startswith("validation cost is")
+
+
 def test_a_network_that_starts_beyond_all_numbers_is_dropped_before_training():
     start = dataclasses.replace(trial(DATA, hidden=()), init=InitSpec("normal", 1e308))
     reports = list(train(Pack((start,)), DATA))
@@ -265,12 +272,12 @@ def test_reports_count_epochs_steps_and_cycles_and_name_the_rate_of_the_step_to_
     assert_allclose([report.eta[0] for report in reports], [0.1, 0.2, 0.3, 0.2, 0.1, 0.2, 0.3, 0.2, 0.1])
 
 
-def test_training_values_are_measured_on_the_first_rows_only(monkeypatch):
-    monkeypatch.setattr(train_module, "CURVE_ROWS", 10)
-    for report in train(some_pack(), DATA):
-        first = DATA.x_train[:10]
-        statistics = report.network.averages or report.network.statistics(first)
-        rows = measure(report.network, first, DATA.y_train[:10], statistics, np.zeros(4))
+def test_training_values_are_measured_on_the_first_5000_rows_only():
+    data = split(n_train=5010)
+    for report in train(pack_of(trial(data, batch_size=1000), LAMBDAS), data):
+        first = data.x_train[:5000]
+        statistics = report.network.averages or report.network.statistics(first.astype(float))
+        rows = measure(report.network, first, data.y_train[:5000], statistics, np.zeros(4))
         assert_array_equal(report.train.loss, rows.loss)
         assert_array_equal(report.train.accuracy, rows.accuracy)
 

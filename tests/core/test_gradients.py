@@ -11,7 +11,7 @@ from pipeline.core.affine import WeightGradient, as_array
 from pipeline.core.gradcheck import compare
 from pipeline.core.losses import penalty
 from pipeline.core.network import Network
-from pipeline.spec import ACTIVATIONS, BATCH_NORM, NetworkSpec
+from pipeline.spec import ACTIVATIONS, BATCH_NORM, InitSpec, NetworkSpec
 
 LAMBDA = np.array([0.0, 0.1])
 ARCHITECTURES = {"1 layer": (D, C), "2 layers": (D, 5, C), "3 layers": (D, 5, 4, C), "4 layers": (D, 5, 4, 3, C)}
@@ -22,7 +22,7 @@ ARCHITECTURES = {"1 layer": (D, C), "2 layers": (D, 5, C), "3 layers": (D, 5, 4,
 def test_gradients_match_centred_differences_with_and_without_penalty(sizes, batch_norm):
     network = some_network(sizes, M=2, batch_norm=batch_norm)
     results = compare(network, *some_batch(), LAMBDA)
-    assert {result.parameter for result in results} == set(network.parameters)
+    assert {r.parameter: r.shape for r in results} == {k: array.shape[1:] for k, array in network.parameters.items()}
     assert [result for result in results if not result.passed] == []
 
 
@@ -50,6 +50,18 @@ def test_the_check_fails_where_the_penalty_and_its_gradient_differ_by_a_factor(m
     monkeypatch.setattr(network_module, "WeightGradient", halved)
     results = compare(some_network(M=2), *some_batch(), LAMBDA)
     assert [result.parameter for result in results if not result.passed] == ["W1", "W2", "W3"]
+
+
+@pytest.mark.parametrize("sigma", [0.1, 10.0])
+def test_the_error_is_relative_to_the_gradient(monkeypatch, sigma):
+    def too_large(x, g, weight, decay):
+        return 1.001 * WeightGradient(x, g, weight, decay).array()
+
+    network = Network.create(NetworkSpec((), dtype="float64"), D, C, [InitSpec("normal", sigma)], seed=0)
+    monkeypatch.setattr(network_module, "WeightGradient", too_large)
+    weight, bias = compare(network, *some_batch(), np.array([0.1]))
+    assert_allclose(weight.error, 0.001 / 1.001, rtol=1e-3)
+    assert bias.passed
 
 
 def test_the_check_fails_on_a_gradient_that_is_not_a_number():

@@ -65,6 +65,7 @@ def test_the_moving_average_starts_with_the_first_batch_and_then_keeps_alpha_of_
         ("relu", -2.0, 0.0, 0.0),
         ("relu", 2.0, 2.0, 1.0),
         ("leaky_relu", -2.0, -0.02, 0.01),
+        ("leaky_relu", 0.0, 0.0, 0.01),
         ("leaky_relu", 2.0, 2.0, 1.0),
         ("identity", -2.0, -2.0, 1.0),
         ("sigmoid", 0.0, 0.5, 0.25),
