@@ -18,7 +18,7 @@ from pipeline.run.engines import LokyEngine
 from pipeline.run.manifest import write_manifest
 from pipeline.run.preview import StagePlan, price
 from pipeline.run.progress import reporting
-from pipeline.run.stage import PENDING, StageResult
+from pipeline.run.stage import StageResult
 from pipeline.run.study import Study
 from pipeline.run.sweep import Runner, Sweep
 from pipeline.spec import DataSpec, canonical_json
@@ -149,7 +149,6 @@ def session(
         finished = Finished(folder, source, results, runner.computed)
         _write_tables(finished, study)
         yield conclusion, finished
-        _tidy(folder)
 
 
 def show_plan(plans: list[StagePlan], options: Options, console: Console) -> None:
@@ -177,13 +176,6 @@ def _write_tables(finished: Finished, study: Study) -> None:
         "timings": tables.timings_table(records, timings),
     }.items():
         tables.write_csv(finished.folder / f"{name}.csv", frame)
-
-
-def _tidy(folder: Path) -> None:
-    """Remove the folder of waiting outcomes, unless something still waits in it."""
-    pending = folder / PENDING
-    if pending.exists() and not any(pending.iterdir()):
-        pending.rmdir()
 
 
 def plain(value: Any) -> Any:

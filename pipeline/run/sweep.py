@@ -5,6 +5,7 @@ stage is a pure function of the configuration and of earlier results, running th
 same stages; what is stored already is not computed again.
 """
 
+import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -91,6 +92,8 @@ class Runner:
                 results.append(self.stage(stage))
                 stage = sweep.send(results[-1])
         except StopIteration as end:
+            # What waits still was recorded just before a kill, or is of settings that no stage wants any more.
+            shutil.rmtree(self.folder / PENDING, ignore_errors=True)
             return end.value, results
 
     def stage(self, stage: Stage) -> StageResult:
