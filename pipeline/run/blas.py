@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -54,7 +55,7 @@ def provenance() -> Provenance:
     """
     pools = blas_pools()
     return Provenance(
-        versions={name: metadata.version(name) for name in LIBRARIES},
+        versions={name: _version(name) for name in LIBRARIES},
         blas=_join(f"{pool['internal_api']} {pool['version'] or 'unknown'}" for pool in pools) or _numpy_blas(),
         kernel=_join(pool.get("architecture") or "unknown" for pool in pools) or "unknown",
         threads=max((pool["num_threads"] for pool in pools), default=1),
@@ -65,6 +66,9 @@ def provenance() -> Provenance:
             if name.startswith(PREFIXES) and not name.endswith(PINNED)
         },
     )
+
+
+_version = cache(metadata.version)  # looking all of them up takes as long as training a small pack
 
 
 def _join(names: Iterable[str]) -> str:
