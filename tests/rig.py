@@ -1,6 +1,7 @@
 """Small runs: 200 rows of data, sweeps of tiny networks, engines without processes, a Watcher that remembers."""
 
 import dataclasses
+import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -162,6 +163,8 @@ def run(
     """Run `stages` in `folder`, as a session does, with an engine in this process."""
     engine, watched = engine or InProcess(), Watched()
     folder.mkdir(exist_ok=True)
+    if not (folder / "study.db").exists():
+        (folder / "study.db").write_bytes(_empty_study())
     with Study.open(folder / "study.db", CONFIGURATION) as study:
         runner = Runner(
             root=0,
@@ -176,6 +179,15 @@ def run(
         )
         results, _ = runner.run(sweep_of(*stages))
     return Ran(results, runner, watched, engine)
+
+
+@lru_cache
+def _empty_study() -> bytes:
+    """Return the file of a study without trials, which takes a while to make."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "study.db"
+        Study.open(path, CONFIGURATION).close()
+        return path.read_bytes()
 
 
 def results_of(stage: Stage, root: int, accuracy: Callable[[float, int], float | None]) -> StageResult:
