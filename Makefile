@@ -42,8 +42,7 @@ sweep-%: $(VENV)/run FORCE ## run the sweep of that name (python -m sweeps lists
 
 gradient-check: sweep-gradient-check ## compare the gradients that training uses with centred differences
 
-data: $(VENV)/run ## find or download the data set and prepare its rows
-	@$(PY) -m sweeps data $(FLAGS)
+data: sweep-data ## find or download the data set and prepare its rows
 
 test: $(VENV)/dev ## run the tests (those on real CIFAR-10 need DATA_DIR)
 	@$(PY) -m pytest $(ARGS)

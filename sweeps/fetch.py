@@ -19,7 +19,7 @@ class Fetch:
         return cls()
 
 
-def execute(config: Fetch, options: Options) -> None:
+def execute(_config: Fetch, options: Options) -> None:
     """Load the data set, write the splits that the lambda search uses, and say what they hold."""
     from sweeps.session import load  # noqa: PLC0415  (pandas, which --help can spare)
 
