@@ -10,7 +10,7 @@ from rich.console import Console
 from pipeline.core.schedules import SCHEDULES
 from pipeline.files import make_folder
 from pipeline.inference import mean_interval
-from pipeline.records import TrialRecord
+from pipeline.records import Status, TrialRecord
 from pipeline.report import curves, final, images, search, style
 from pipeline.run.preview import expected
 from pipeline.run.stage import NETWORKS, StageResult
@@ -151,6 +151,9 @@ def summarise(best: Mapping[str, Any], finished: Finished, console: Console) -> 
     """Say what came out, and where it lies."""
     if not finished.computed:
         console.print("all trials are present; nothing to run")
+    failed = sum(record.status is Status.FAILED for record in finished.records)
+    if failed:
+        console.print(f"{failed} trials failed; the same command with RETRY=failed trains them again")
     if best["lambda"] is None:
         console.print(best["reason"])
     else:

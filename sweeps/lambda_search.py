@@ -1,14 +1,16 @@
 """Which lambda? A search from coarse to fine, then the winners trained longer, with fresh seeds, and tested once."""
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
 from pipeline.errors import one_of, require
 from pipeline.inference import Choice, Interval, interval_rule, one_standard_error, widened
+from pipeline.records import Status
 from pipeline.run.samplers import SAMPLERS, LogRange
-from pipeline.run.stage import Listed, Search, Stage
+from pipeline.run.stage import Listed, Search, Stage, StageResult
 from pipeline.run.sweep import Sweep
 from pipeline.spec import (
     DataSpec,
@@ -113,21 +115,23 @@ class LambdaSearch:
 
 @dataclass(frozen=True)
 class Range:
-    """One coarse stage: where it looked and what the interval rule made of it."""
+    """One coarse stage: where it looked and what the interval rule made of it, in numbers and words."""
 
     stage: str
     low: float
     high: float
     interval: Interval | None
+    words: str
 
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What the search came to; `choice` is None where every trial of a search stage diverged."""
+    """What the search came to; `choice` is None where no lambda of a search stage completed with every seed."""
 
     ranges: tuple[Range, ...]
     refined: tuple[float, float] | None = None
     choice: Choice | None = None
+    refine_words: str = ""
 
     def roles(self, default: float) -> dict[str, float]:
         """Return the lambdas of the final stage by what they are there for."""
@@ -141,18 +145,24 @@ class Conclusion:
         words = []
         for index, tried in enumerate(self.ranges):
             verb = "searched" if index == 0 else "moved the range a decade and searched"
-            words.append(f"{tried.stage}: {verb} {tried.low:g} to {tried.high:g}; {_found(tried.interval)}")
+            words.append(f"{tried.stage}: {verb} {tried.low:g} to {tried.high:g}; {tried.words}")
         if self.ranges[-1].interval and self.ranges[-1].interval.edge and len(self.ranges) > WIDENINGS:
             words.append(f"The best still lies at an end after {WIDENINGS} moves: the range may be wrong.")
-        if self.choice:
-            words.append(f"refine: {self.choice.words}")
-        elif self.refined:
-            words.append("refine: every trial diverged, so nothing is chosen.")
+        if self.refined:
+            words.append(f"refine: {self.refine_words}")
         return " ".join(words)
 
 
-def _found(interval: Interval | None) -> str:
-    return interval.words if interval else "every trial diverged, so nothing is chosen."
+def _nothing(result: StageResult) -> str:
+    """Say why a stage leaves nothing to choose from."""
+    ended = Counter(record.status for record in result.records)
+    diverged, failed = ended[Status.DIVERGED], ended[Status.FAILED]
+    if diverged == len(result.records):
+        return "every trial diverged, so nothing is chosen."
+    return (
+        f"no lambda completed with every seed ({diverged} of {len(result.records)} trials diverged, {failed} failed), "
+        "so nothing is chosen."
+    )
 
 
 def stages(config: LambdaSearch, rows: Callable[[float, bool], DataSpec]) -> Sweep[Conclusion]:
@@ -168,7 +178,8 @@ def stages(config: LambdaSearch, rows: Callable[[float, bool], DataSpec]) -> Swe
         return Conclusion(ranges)
     low, high = refined = _refined(interval)
     result = yield _search_stage("refine", config, config.refine, LogRange(low, high), rows)
-    conclusion = Conclusion(ranges, refined, one_standard_error(*result.scores("lambda")))
+    choice = one_standard_error(*result.scores("lambda"))
+    conclusion = Conclusion(ranges, refined, choice, choice.words if choice else _nothing(result))
     lambdas = tuple(dict.fromkeys(conclusion.roles(config.final.default).values()))
     if lambdas:  # the choice is fixed here; what follows measures it
         yield Stage(
@@ -189,7 +200,7 @@ def _coarse(config: LambdaSearch, rows: Callable[[float, bool], DataSpec]) -> Sw
         name = f"coarse-{len(ranges) + 1}" if ranges else "coarse"
         result = yield _search_stage(name, config, config.coarse, LogRange(low, high), rows)
         interval = interval_rule(*result.scores("lambda"), on_grid=config.coarse.sampler == "grid")
-        ranges.append(Range(name, low, high, interval))
+        ranges.append(Range(name, low, high, interval, interval.words if interval else _nothing(result)))
         if interval is None or interval.edge is None or len(ranges) > WIDENINGS:
             return tuple(ranges)
         low, high = widened(low, high, interval.edge)
