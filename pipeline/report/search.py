@@ -123,7 +123,7 @@ def _search_panel(
 
 
 def _accuracy_limits(axes: Axes, stages: Iterable[_Stage], limits: Range) -> None:
-    """Fit y to the dots inside the x limits and to as much of the bands as leaves the dots legible."""
+    """Fit y to the dots inside the x limits and to as much of the bands as leaves the dots legible and is possible."""
     dots, ends = [], []
     for stage in stages:
         for lambda_, seeds, mean, half in zip(stage.lambdas, stage.seeds, stage.means, stage.halves, strict=True):
@@ -138,7 +138,7 @@ def _accuracy_limits(axes: Axes, stages: Iterable[_Stage], limits: Range) -> Non
     span = max(high - low, 1.0)
     low, high = (low, high) if high - low >= 1.0 else ((low + high - 1) / 2, (low + high + 1) / 2)
     low, high = max(min([low, *ends]), low - span / 2), min(max([high, *ends]), high + span / 2)
-    axes.set_ylim(low - 0.12 * (high - low), high + 0.06 * (high - low))
+    axes.set_ylim(low - 0.12 * (high - low), min(high + 0.06 * (high - low), 100.5))
 
 
 def _search_legend(stages: Mapping[str, _Stage], marks: Mapping[float, str], interval: Range | None) -> list[Line2D]:
