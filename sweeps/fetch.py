@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Self
 
-from rich.console import Console
-
 from sweeps.cli import Entry, Options
 from sweeps.lambda_search import LambdaSearch
 
@@ -21,9 +19,9 @@ class Fetch:
 
 def execute(_config: Fetch, options: Options) -> None:
     """Load the data set, write the splits that the lambda search uses, and say what they hold."""
-    from sweeps.session import load  # noqa: PLC0415  (pandas, which --help can spare)
+    from sweeps.session import load, terminal  # noqa: PLC0415  (pandas, which --help can spare)
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = terminal()
     source = load(options, console)
     defaults = LambdaSearch()
     for val_fraction, opens_test in ((defaults.coarse.val_fraction, False), (defaults.final.val_fraction, True)):

@@ -16,14 +16,14 @@ from pipeline.run.preview import expected
 from pipeline.run.stage import NETWORKS, StageResult
 from sweeps.cli import Options
 from sweeps.lambda_search import Conclusion, LambdaSearch, budgets, stages
-from sweeps.session import FIGURES, Finished, load, plain, planned_rows, session, show_plan, write_best
+from sweeps.session import FIGURES, Finished, load, plain, planned_rows, session, show_plan, terminal, write_best
 
 SEEDS_ONLY = "interval over training seeds; {n} test images add about {points:.1f} points of their own"
 
 
 def execute(config: LambdaSearch, options: Options) -> None:
     """Run the search that `config` describes and write everything that it leaves behind."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = terminal()
     if options.plan:
         rows = planned_rows(options, console)
         show_plan(expected(stages(config, rows), options.seed, options.pack_width), options, console)

@@ -30,6 +30,11 @@ CACHE = "cache"
 FIGURES = "figures"
 
 
+def terminal() -> Console:
+    """Return the console of a sweep: it prints what it is told, as paths may hold [brackets] and :colons:."""
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
 @dataclass(frozen=True)
 class Source:
     """The data set of a run, and the splits that stages may see of it."""
@@ -54,7 +59,7 @@ def load(options: Options, console: Console, *, download: bool = True) -> Source
             options.data_dir,
             download=download,
             progress=progress,
-            warn=lambda message: console.print(f"warning: {message}", highlight=False),
+            warn=lambda message: console.print(f"warning: {message}"),
         )
     return Source(dataset, options.artifacts / CACHE)
 

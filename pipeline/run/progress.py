@@ -73,15 +73,15 @@ class Reporter:
         """Say what the stage wants, and what of it is there."""
         self.tally = Tally(stage.name, stage.count, present)
         if present == stage.count:
-            self.console.print(f"{stage.name}: all {present} trials are present")
+            self._say(f"{stage.name}: all {present} trials are present")
             return
         have = f", {present} present" if present else ""
-        self.console.print(f"{stage.name}: {stage.count} trials{have}")
+        self._say(f"{stage.name}: {stage.count} trials{have}")
 
     def found(self, task: Task, outcome: Outcome) -> None:
         """Count a pack in that was computed before."""
         self.tally.add(outcome)
-        self.console.print(f"{task.stage}: {len(task.numbers)} trials of an interrupted run are used")
+        self._say(f"{task.stage}: {len(task.numbers)} trials of an interrupted run are used")
         self._say_why(outcome)
 
     def packs(self, packs: Sequence[Task]) -> None:
@@ -102,7 +102,7 @@ class Reporter:
         if self.bar is not None and self.line is not None:
             self.bar.update(self.line, completed=self.work_wanted - _work(self.queue), words=self.tally.words())
         else:
-            self.console.print(f"{self.tally.name}: {self.tally.words()}{self._left()}")
+            self._say(f"{self.tally.name}: {self.tally.words()}{self._left()}")
         self._say_why(outcome)
 
     def _count_running(self) -> None:
@@ -113,11 +113,14 @@ class Reporter:
         for record in outcome.records:
             if record.status in {Status.DIVERGED, Status.FAILED}:
                 ended = record.status.value.lower()
-                self.console.print(f"{record.stage}: trial {record.number} {ended}: {record.reason}")
+                self._say(f"{record.stage}: trial {record.number} {ended}: {record.reason}")
 
     def warn(self, message: str) -> None:
         """Say it on a line of its own."""
-        self.console.print(f"warning: {message}")
+        self._say(f"warning: {message}")
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, markup=False, emoji=False)  # reasons and paths may hold [brackets] and :colons:
 
     def _left(self) -> str:
         left = _work(self.queue)
