@@ -133,7 +133,7 @@ def _draw_network(folder: Path, finished: Finished, record: TrialRecord) -> None
     split = finished.split(_final(finished).stage.fixed.data)
     with np.load(finished.folder / NETWORKS / f"{record.number}.npz", allow_pickle=False) as stored:
         weights, predicted, confidence = stored["W1"], stored["test_predicted"], stored["test_confidence"]
-    subtitle = f"λ = {record.spec.lambda_:g}, replicate {record.replicate}, test accuracy {record.test_accuracy:.2%}"
+    subtitle = f"final network of λ = {record.spec.lambda_:g}, replicate {record.replicate}"
     layer = images.first_layer(weights, split.shape, subtitle=subtitle)
     if layer:
         style.save(layer, folder, "first-layer")
