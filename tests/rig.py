@@ -17,7 +17,7 @@ from pipeline.run.engines import Failure
 from pipeline.run.samplers import LogRange
 from pipeline.run.stage import Listed, Search, Stage, StageResult
 from pipeline.run.study import Study
-from pipeline.run.sweep import Runner
+from pipeline.run.sweep import Runner, Watcher
 from pipeline.run.worker import Outcome, Task
 from pipeline.spec import NetworkSpec, ScheduleSpec, TrialSpec
 
@@ -158,7 +158,12 @@ class Ran:
 
 
 def run(
-    folder: Path, *stages: Stage, engine: InProcess | None = None, width: int | None = None, retry: bool = False
+    folder: Path,
+    *stages: Stage,
+    engine: InProcess | None = None,
+    width: int | None = None,
+    retry: bool = False,
+    watcher: Watcher | None = None,
 ) -> Ran:
     """Run `stages` in `folder`, as a session does, with an engine in this process."""
     engine, watched = engine or InProcess(), Watched()
@@ -172,7 +177,7 @@ def run(
             study=study,
             engine=engine,
             split=lambda spec: prepare(dataset(), spec, folder.parent / "cache"),
-            watcher=watched,
+            watcher=watcher or watched,
             surroundings=watched.surroundings.append,
             pack_width=width,
             retry_failed=retry,

@@ -57,7 +57,8 @@ def command(npz: Path | str, out: Path, **flags: object) -> list[str]:
     words: list[str] = ["lambda"]
     for name, value in values.items():
         if value is not None:
-            words += [f"--{name}"] if value is True else [f"--{name}", *str(value).split()]
+            several = str(value).split() if name == "network.hidden" else [str(value)]
+            words += [f"--{name}", *(several if value is not True else [])]
     return words
 
 
@@ -97,7 +98,7 @@ def done(npz: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def copied(done: Path, tmp_path: Path) -> Path:
     """A copy of its artifacts folder, to run in again."""
-    out = tmp_path / "out"
+    out = tmp_path / "odd [/out] :x:"  # whatever means something to a terminal
     for name, content in rig.files(done.parents[1]).items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_bytes(content)
@@ -161,7 +162,9 @@ def test_a_killed_run_with_two_jobs_ends_like_an_uninterrupted_one_with_one(
     root = Path(__file__).parents[2]
     killed = subprocess.run([sys.executable, "-c", KILL, *arguments], cwd=root, check=False, capture_output=True)
     assert killed.returncode == -9, killed.stderr
-    assert not (folder_of(tmp_path / "out") / "trials.csv").exists()
+    left = folder_of(tmp_path / "out")
+    assert not (left / "trials.csv").exists()
+    assert len(json.loads((left / "manifest.json").read_text())["computed_with"]) == 1  # noted before the first row
     folder = run(npz, tmp_path / "out")
     assert exported(folder) == exported(done)
     output = capsys.readouterr().out
