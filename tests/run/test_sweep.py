@@ -3,7 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pipeline.records import Status, TrialRecord
 from pipeline.report import tables
 from pipeline.run.samplers import replicate_seeds
 from pipeline.run.study import Study
+from pipeline.spec import Setting
 
 SEARCH = rig.listed()  # 6 trials; with width 2 packs of 2, 1, 2, 1
 FINAL = rig.listed("final", (0.005, 0.05), 1, final=True)  # 2 trials, one pack
@@ -194,6 +196,7 @@ sys.path[:0] = {paths!r}
 import rig, test_sweep
 from pathlib import Path
 from pipeline.run.study import Study
+from pipeline.spec import Setting
 add, calls = Study.add, iter(range(1, 99))
 def dying(self, *arguments):
     add(self, *arguments)
@@ -235,6 +238,37 @@ def test_more_rounds_run_only_the_missing_packs_and_leave_the_earlier_rows(tmp_p
     assert after.watched.stages == [("search", 8)]
     assert after.watched.packed == [[8, 9, 10, 11]]
     assert csv(after) == csv(rig.run(tmp_path / "fresh", rig.searched(sampler=sampler, count=6, round_=2)))
+
+
+@dataclass(frozen=True)
+class Curious:
+    """A Proposal of one lambda per round, the round's number in its exponent, that remembers what it was shown."""
+
+    shown: dict[int, list[int]] = field(default_factory=dict)
+    count: int = 3
+    rounds: int = 3
+
+    def settings(self, stage: str, root: int, round_: int, earlier: Sequence[TrialRecord]) -> tuple[Setting, ...]:
+        assert all(record.status is Status.COMPLETE for record in earlier)
+        self.shown[round_] = [record.number for record in earlier]
+        return ({"lambda": 10.0 ** (round_ - 4)},)
+
+
+@pytest.mark.parametrize("writes", [0, 3, 6])
+def test_every_round_is_shown_the_rounds_before_it_fresh_or_resumed(tmp_path: Path, monkeypatch, writes: int) -> None:
+    proposal = Curious()
+    stage = rig.Stage("search", rig.fixed(), proposal, 2)
+    if writes:
+        with monkeypatch.context() as patch:
+            dies(patch, Study, "add", writes)
+            with pytest.raises(Killed):
+                rig.run(tmp_path / "run", stage, width=1)
+        proposal.shown.clear()
+    backwards = rig.InProcess(order=lambda names: names[::-1])
+    ran = rig.run(tmp_path / "run", stage, width=1, engine=backwards)
+    assert proposal.shown == {0: [], 1: [0, 1], 2: [0, 1, 2, 3]}
+    assert [record.spec.lambda_ for record in ran.records] == [1e-4, 1e-4, 1e-3, 1e-3, 1e-2, 1e-2]
+    assert [record.replicate for record in ran.records] == [0, 1, 0, 1, 0, 1]
 
 
 def test_a_stage_that_follows_another_choice_supersedes_its_rows(tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ def test_it_is_the_same_every_time_and_another_with_another_seed(small: list[str
     assert tables[0] == tables[1] != tables[2]
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "identity", "leaky_relu"])
-def test_it_holds_for_every_activation(small: list[str], activation: str) -> None:
+@pytest.mark.parametrize("activation", ["sigmoid", "leaky_relu"])
+def test_it_holds_for_other_activations(small: list[str], activation: str) -> None:
     assert main([*small, "--activation", activation]) == 0
 
 
