@@ -23,6 +23,12 @@ from pipeline.spec import NetworkSpec, ScheduleSpec, TrialSpec
 
 ROWS, D, C = 200, 6, 3
 LAMBDAS = (0.001, 0.01, 0.1)
+LAMBDA_SIZES = {
+    **{"network.hidden": 6, "batch-size": 20, "pack-width": 2, "jobs": 1},
+    **{"coarse.count": 4, "coarse.replicates": 2, "coarse.step-size": 1, "coarse.cycles": 1},
+    **{"refine.count": 4, "refine.replicates": 2, "refine.step-size": 1, "refine.cycles": 1},
+    **{"final.replicates": 2, "final.step-size": 1, "final.cycles": 1},
+}
 CONFIGURATION = {"asked": "by the tests"}
 
 
@@ -39,6 +45,18 @@ def npz(folder: Path) -> Path:
     path = folder / "tiny.npz"
     np.savez(path, **arrays())
     return path
+
+
+def lambda_command(npz: Path | str, out: Path, **flags: object) -> list[str]:
+    """Return the command line of a small search: LAMBDA_SIZES and `flags`, where "_" is "-" and True is a switch."""
+    given = {name.replace("_", "-"): value for name, value in flags.items()}
+    values = {"dataset": npz, "artifacts": out} | LAMBDA_SIZES | given
+    words: list[str] = ["lambda"]
+    for name, value in values.items():
+        if value is not None:
+            several = str(value).split() if name == "network.hidden" else [str(value)]
+            words += [f"--{name}", *(several if value is not True else [])]
+    return words
 
 
 @lru_cache

@@ -1,11 +1,11 @@
-"""`python -m sweeps lambda` from end to end, on 200 rows: the same bytes however it ran, and one line for bad input."""
+"""`python -m sweeps lambda` from end to end, on 200 rows: the same bytes however it ran, or a line that says why."""
 
 import csv
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,6 @@ from joblib.externals.loky import get_reusable_executor
 from pipeline.files import lock
 from sweeps.__main__ import main
 
-SIZES = {
-    **{"network.hidden": 6, "batch-size": 20, "pack-width": 2, "jobs": 1},
-    **{"coarse.count": 4, "coarse.replicates": 2, "coarse.step-size": 1, "coarse.cycles": 1},
-    **{"refine.count": 4, "refine.replicates": 2, "refine.step-size": 1, "refine.cycles": 1},
-    **{"final.replicates": 2, "final.step-size": 1, "final.cycles": 1},
-}
 EXPORTS = ("trials.csv", "curves.csv", "summary.csv", "best.json")
 
 
@@ -49,22 +43,9 @@ def drawn() -> None:
     """Ask for figures."""
 
 
-def command(npz: Path | str, out: Path, **flags: object) -> list[str]:
-    """Return the command line of a small search; flags are those of SIZES and more, "_" for "-", True for a switch."""
-    values = (
-        {"dataset": npz, "artifacts": out} | SIZES | {name.replace("_", "-"): value for name, value in flags.items()}
-    )
-    words: list[str] = ["lambda"]
-    for name, value in values.items():
-        if value is not None:
-            several = str(value).split() if name == "network.hidden" else [str(value)]
-            words += [f"--{name}", *(several if value is not True else [])]
-    return words
-
-
 def run(npz: Path, out: Path, **flags: object) -> Path:
     """Run a small search to its end and return its folder."""
-    assert main(command(npz, out, **flags)) == 0
+    assert main(rig.lambda_command(npz, out, **flags)) == 0
     return folder_of(out)
 
 
@@ -158,7 +139,7 @@ main(sys.argv[1:])
 def test_a_killed_run_with_two_jobs_ends_like_an_uninterrupted_one_with_one(
     npz: Path, tmp_path: Path, done: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = command(npz, tmp_path / "out", jobs=2)
+    arguments = rig.lambda_command(npz, tmp_path / "out", jobs=2)
     root = Path(__file__).parents[2]
     killed = subprocess.run([sys.executable, "-c", KILL, *arguments], cwd=root, check=False, capture_output=True)
     assert killed.returncode == -9, killed.stderr
@@ -236,7 +217,7 @@ def test_another_configuration_is_refused_in_one_line_and_changes_nothing(
     npz: Path, copied: Path, flags: dict[str, Any], difference: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = rig.files(copied)
-    assert main(command(npz, copied, **flags)) == 2
+    assert main(rig.lambda_command(npz, copied, **flags)) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert difference in line
@@ -303,7 +284,7 @@ def test_a_sweep_in_which_everything_diverges_ends_well_says_so_and_draws_what_t
 def test_a_plan_counts_what_the_run_will_do_and_writes_nothing(
     npz: Path, tmp_path: Path, done: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(command(npz, tmp_path / "out", plan=True)) == 0
+    assert main(rig.lambda_command(npz, tmp_path / "out", plan=True)) == 0
     assert list(tmp_path.iterdir()) == []
     output = capsys.readouterr().out
     for stage in ("coarse", "refine"):
@@ -318,7 +299,7 @@ def test_a_plan_counts_what_the_run_will_do_and_writes_nothing(
 
 def test_a_plan_downloads_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "data").mkdir()
-    arguments = command("cifar10", tmp_path / "out", plan=True, data_dir=tmp_path / "data", batch_size=1000)
+    arguments = rig.lambda_command("cifar10", tmp_path / "out", plan=True, data_dir=tmp_path / "data", batch_size=1000)
     assert main(arguments) == 0
     assert [path.name for path in tmp_path.rglob("*")] == ["data"]
     output = capsys.readouterr().out
@@ -326,106 +307,12 @@ def test_a_plan_downloads_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "coarse: 4 settings x 2 replicates = 8 trials" in output
 
 
-def write(path: Path, **arrays: Any) -> Path:
-    np.savez(path, **(rig.arrays() | arrays))
-    return path
-
-
-def truncated_cifar10(folder: Path) -> Path:
-    folder.mkdir()
-    for name in [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]:
-        (folder / f"{name}.bin").write_bytes(bytes(99))
-    return folder
-
-
-BAD_INPUT: dict[str, tuple[int, str, Callable[[Path], dict[str, object]]]] = {
-    "data set": (2, "data set must be one of", lambda _: {"dataset": "cifar11"}),
-    "sampler": (2, "did you mean 'sobol'", lambda _: {"coarse.sampler": "sobl"}),
-    "optimizer": (2, "optimizer must be one of .* did you mean 'momentum'", lambda _: {"optimizer.name": "momentun"}),
-    "flag": (2, "did you mean '--coarse.count'", lambda _: {"coarse.cuont": 4}),
-    "range reversed": (2, "lambda range must be two positive numbers", lambda _: {"low": 0.1, "high": 1e-5}),
-    "range negative": (2, "lambda range must be two positive numbers", lambda _: {"low": -1e-5}),
-    "range nan": (2, "lambda range must be two positive numbers", lambda _: {"high": "nan"}),
-    "range infinite": (2, "lambda range must be two positive numbers", lambda _: {"high": "inf"}),
-    "range of equal ends": (2, "lambda range must be two positive numbers", lambda _: {"low": 0.1, "high": 0.1}),
-    "range too narrow": (2, "must hold 4 values", lambda _: {"low": 0.1, "high": 0.10001}),
-    "no trials": (2, r"count \(lambdas of a stage\) must be a positive", lambda _: {"coarse.count": 0}),
-    "no replicates": (2, "replicates must be a positive", lambda _: {"refine.replicates": 0}),
-    "no final replicates": (2, "replicates must be a positive", lambda _: {"final.replicates": 0}),
-    "hidden 0": (2, "hidden sizes must be a positive integer, got 0", lambda _: {"network.hidden": 0}),
-    "hidden -1": (2, "hidden sizes must be a positive integer, got -1", lambda _: {"network.hidden": "5 -1"}),
-    "hidden 2.5": (2, "hidden.*2.5", lambda _: {"network.hidden": 2.5}),
-    "batch": (2, "batch size must not exceed the 144 training rows, got 145", lambda _: {"batch-size": 145}),
-    "batch 0": (2, "batch size must be a positive integer, got 0", lambda _: {"batch-size": 0}),
-    "sigma 0": (2, "sigma must be a positive number, got 0", lambda _: {"init.scheme": "normal", "init.sigma": 0}),
-    "sigma -1": (2, "sigma must be a positive number, got -1", lambda _: {"init.scheme": "normal", "init.sigma": -1}),
-    "sigma of he": (2, "sigma belongs to init normal", lambda _: {"init.sigma": 0.1}),
-    "step size": (2, r"step size \(epochs\) must be a positive", lambda _: {"final.step-size": 0}),
-    "validation": (2, "validation fraction must lie between", lambda _: {"final.val-fraction": 1.5}),
-    "no validation rows": (2, "validation rows must be a positive", lambda _: {"coarse.val-fraction": 0.001}),
-    "eta": (2, "eta min must not exceed eta max", lambda _: {"eta-min": 0.5}),
-    "width": (2, "pack width must be at least 1", lambda _: {"pack-width": 0}),
-    "no file": (2, "must be an existing .npz file", lambda folder: {"dataset": folder / "missing.npz"}),
-    "no folder": (2, "data folder must exist", lambda folder: {"dataset": "cifar10", "data-dir": folder / "missing"}),
-    "cut batch": (
-        4,
-        "data_batch_1.bin must hold 10000 records",
-        lambda f: {"dataset": "cifar10", "data-dir": truncated_cifar10(f / "cut")},
-    ),
-    "label below": (4, "label", lambda f: {"dataset": write(f / "a.npz", y_train=np.arange(200) % 3 - 1)}),
-    "label above": (
-        4,
-        r"labels must lie in 0..2, got \[7\]",
-        lambda f: {"dataset": write(f / "a.npz", x_test=np.ones((2, 6)), y_test=np.array([0, 7]))},
-    ),
-    "nan": (4, "must be finite", lambda f: {"dataset": write(f / "a.npz", x_train=np.full((200, 6), np.nan))}),
-}
-
-
-@pytest.mark.parametrize("plan", [None, True], ids=["run", "plan"])
-@pytest.mark.parametrize("bad", BAD_INPUT.values(), ids=BAD_INPUT)
-def test_bad_input_is_one_line_with_its_exit_code_and_leaves_no_trace(
-    npz: Path,
-    tmp_path: Path,
-    bad: tuple[int, str, Callable[[Path], dict[str, object]]],
-    plan: bool | None,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    code, message, flags = bad
-    arguments = command(npz, tmp_path / "out", **({"plan": plan} | flags(tmp_path)))
-    assert main(arguments) == code
-    output = capsys.readouterr()
-    [line] = output.err.splitlines()
-    assert line.startswith("error: ")
-    assert re.search(message, line)
-    assert not (tmp_path / "out").exists()
-    assert "Traceback" not in output.out
-
-
-def test_an_unknown_sweep_is_one_line_with_the_nearest_name(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["lamda"]) == 2
-    [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: sweep must be one of lambda, ")
-    assert line.endswith("got 'lamda'; did you mean 'lambda'?")
-
-
-def test_an_artifacts_folder_that_cannot_be_made_is_the_hosts_fault_before_anything_is_trained(
-    npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "file").write_text("mine")
-    engine(monkeypatch, rig.forbidden())
-    assert main(command(npz, tmp_path / "file" / "out")) == 3
-    [line] = capsys.readouterr().err.splitlines()
-    assert re.fullmatch(r"error: .*file/out/lambda/\S+ must be writable, got Not a directory", line)
-    assert (tmp_path / "file").read_text() == "mine"
-
-
 def test_a_folder_in_use_is_the_hosts_fault_and_is_left_alone(
     npz: Path, copied: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = rig.files(copied)
     with lock(folder_of(copied)):
-        assert main(command(npz, copied)) == 3
+        assert main(rig.lambda_command(npz, copied)) == 3
     [line] = capsys.readouterr().err.splitlines()
     assert "must be used by one run at a time, got process" in line
     assert rig.files(copied) == before
@@ -437,7 +324,7 @@ def test_a_damaged_study_is_damaged_data_and_is_left_alone(
     study = folder_of(copied) / "study.db"
     study.write_bytes(study.read_bytes()[:5000])
     before = rig.files(copied)
-    assert main(command(npz, copied)) == 4
+    assert main(rig.lambda_command(npz, copied)) == 4
     [line] = capsys.readouterr().err.splitlines()
     assert str(study) in line
     assert rig.files(copied) == before
