@@ -30,7 +30,6 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "random": lambda: rig.searched(sampler="random", count=6, replicates=3, round_=2),
     "sobol": lambda: rig.searched(sampler="sobol", count=6, replicates=2, round_=3),
     "tpe": lambda: rig.searched(sampler="tpe", count=4, replicates=2, round_=2),
-    "one round": lambda: rig.searched(sampler="random", count=4, replicates=2, round_=4),
 }
 
 

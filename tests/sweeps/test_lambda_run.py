@@ -102,11 +102,10 @@ def test_any_number_of_jobs_leaves_the_same_bytes(npz: Path, tmp_path: Path, don
     assert len(with_one["computed_with"]) == 1
 
 
-@pytest.mark.parametrize("seed", [0, 1])
 def test_results_in_any_order_leave_the_same_bytes(
-    npz: Path, tmp_path: Path, done: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+    npz: Path, tmp_path: Path, done: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine(monkeypatch, rig.shuffled(seed))
+    engine(monkeypatch, rig.shuffled(seed=0))
     assert exported(run(npz, tmp_path / "out")) == exported(done)
 
 
