@@ -129,7 +129,8 @@ def _start(pack: Pack) -> _Run:
     )
 
     def knob(values: list[float]) -> Array:
-        return np.array(values, dtype=shared.network.dtype)
+        with np.errstate(over="ignore"):  # what float32 cannot hold makes its trial diverge, and say so
+            return np.array(values).astype(shared.network.dtype)
 
     return _Run(
         pack,

@@ -102,7 +102,15 @@ class Runner:
         self.watcher.stage(stage, self._count_present(stage, stored))
         for wanted in self._rounds(stage, stored):
             self._complete(stage, wanted, stored)
+        if stage.keeps_networks:
+            self._drop_networks(stage)
         return StageResult(stage, tuple(stored[number] for number in range(stage.count)))
+
+    def _drop_networks(self, stage: Stage) -> None:
+        """Remove the networks of numbers that an earlier, larger choice had and this one has not."""
+        for path in (self.folder / NETWORKS).glob("*.npz"):
+            if int(path.stem) >= stage.count:
+                path.unlink()
 
     def _rounds(self, stage: Stage, stored: dict[int, TrialRecord]) -> Iterator[list[Task]]:
         """Yield the tasks of one round after the other; before the next, all trials of the last must be stored."""
