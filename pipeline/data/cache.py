@@ -1,10 +1,12 @@
 """A split's standardised rows as files, written once and mapped into the memory of every worker."""
 
 import fcntl
+import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,14 +26,22 @@ _DESCRIPTION = "split.json"
 
 
 @dataclass(frozen=True)
+class _File:
+    """What tells a file from a damaged one: its bytes, counted and hashed."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class _Description:
-    """What a folder of the cache holds; `sizes` is in bytes by file name."""
+    """What a folder of the cache holds, file by file."""
 
     spec: DataSpec
     shape: tuple[int, ...]
     classes: tuple[str, ...]
     pixel_range: tuple[float, float]
-    sizes: dict[str, int]
+    files: dict[str, _File]
 
 
 def prepare(dataset: Dataset, spec: DataSpec, cache: Path) -> Path:
@@ -39,7 +49,8 @@ def prepare(dataset: Dataset, spec: DataSpec, cache: Path) -> Path:
 
     float32 rows x_*.npy (B, D), int64 labels y_*.npy (B,), mean.npy and std.npy (D,) of the training rows. A split that
     keeps the test set closed has no test rows on disk. The folder appears whole or not at all; processes that want the
-    same one wait for each other.
+    same one wait for each other. One that is there is read through once per process, and written anew where a byte of
+    it differs from what was written.
 
     Raises:
         ConfigError: `spec` is not about `dataset`.
@@ -48,25 +59,55 @@ def prepare(dataset: Dataset, spec: DataSpec, cache: Path) -> Path:
     require(
         spec.digest == dataset.digest, "the split", f"must be one of data set {dataset.digest[:16]}", spec.digest[:16]
     )
-    folder = make_folder(cache) / f"{spec.digest[:16]}-v{spec.n_val}-t{spec.n_test}"
-    if not is_whole(folder):
+    folder = folder_of(spec, make_folder(cache))
+    wanted = _Description(spec, dataset.shape, dataset.classes, dataset.pixel_range, files={})
+    if not _is_sound(folder, wanted):
         with _turn(cache / f".{folder.name}.lock"):
-            if not is_whole(folder):  # somebody may have written it meanwhile
-                _write(dataset, spec, folder)
+            if not _is_sound(folder, wanted):  # somebody may have written it meanwhile
+                _write(dataset, wanted, folder)
     return folder
 
 
+def folder_of(spec: DataSpec, cache: Path) -> Path:
+    """Return the folder in `cache` that is, or would be, that of the split `spec`."""
+    return cache / f"{spec.digest[:16]}-v{spec.n_val}-t{spec.n_test}"
+
+
 def is_whole(folder: Path) -> bool:
-    """Return whether `folder` holds every file of a split, each of its full size."""
+    """Return whether `folder` holds every file of a split, each of its full size; quick, as no file is read."""
     try:
-        sizes = _describe(folder).sizes
-        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+        files = _describe(folder).files
+        return all((folder / name).stat().st_size == file.size for name, file in files.items())
     except (OSError, DataError):
         return False
 
 
+def _is_sound(folder: Path, wanted: _Description) -> bool:
+    """Return whether `folder` holds the split that is `wanted`, byte for byte as it was written."""
+    if not is_whole(folder):
+        return False
+    stored = _describe(folder)
+    try:
+        same = all(_sha256(folder / name) == file.sha256 for name, file in stored.files.items())
+    except OSError:  # a disk that cannot read it back
+        return False
+    return same and stored == replace(wanted, files=stored.files)
+
+
+def _sha256(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file; one that was read before and not touched since is not read again."""
+    status = path.stat()
+    return _read_sha256(path, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache
+def _read_sha256(path: Path, *_stamp: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def open_split(folder: Path) -> Split:
-    """Map the split that `prepare` wrote to `folder`; its pages are shared by all processes that do.
+    """Map the split that `prepare` wrote and verified; its pages are shared by all processes that do.
 
     Raises:
         DataError: a file is missing or damaged.
@@ -78,7 +119,7 @@ def open_split(folder: Path) -> Split:
     description = _describe(folder)
     arrays = {
         name.removesuffix(".npy"): np.asarray(np.load(folder / name, mmap_mode="r", allow_pickle=False))
-        for name in description.sizes
+        for name in description.files
     }
     return Split(
         x_train=arrays["x_train"],
@@ -100,12 +141,12 @@ def _describe(folder: Path) -> _Description:
     return from_json((folder / _DESCRIPTION).read_text(), _Description)
 
 
-def _write(dataset: Dataset, spec: DataSpec, folder: Path) -> None:
+def _write(dataset: Dataset, wanted: _Description, folder: Path) -> None:
     unfinished = folder.with_name(f".{folder.name}.tmp")
     for leftover in (unfinished, folder):  # of a killed run, and damaged
         shutil.rmtree(leftover, ignore_errors=True)
     make_folder(unfinished)
-    parts = list(rows_of(dataset, spec))
+    parts = list(rows_of(dataset, wanted.spec))
     mean, std = moments(*parts[0][1::2])
     for part, x, y, indices in parts:
         with atomic(unfinished / f"x_{part}.npy") as file:
@@ -113,9 +154,8 @@ def _write(dataset: Dataset, spec: DataSpec, folder: Path) -> None:
         _save(unfinished / f"y_{part}.npy", y[indices])
     _save(unfinished / "mean.npy", mean)
     _save(unfinished / "std.npy", std)
-    sizes = {path.name: path.stat().st_size for path in sorted(unfinished.iterdir())}
-    description = _Description(spec, dataset.shape, dataset.classes, dataset.pixel_range, sizes)
-    write_text(unfinished / _DESCRIPTION, canonical_json(description))
+    files = {path.name: _File(path.stat().st_size, _sha256(path)) for path in sorted(unfinished.iterdir())}
+    write_text(unfinished / _DESCRIPTION, canonical_json(replace(wanted, files=files)))
     try:
         unfinished.rename(folder)
     except OSError as error:

@@ -1,9 +1,11 @@
 """Standardised rows on disk: right to the last bit, whole or absent, reused, repaired, and without closed test rows."""
 
+import hashlib
 import multiprocessing
 import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,6 +143,54 @@ def test_a_damaged_folder_is_noticed_and_rewritten(name, damage, tmp_path):
     assert contents(folder) == before
 
 
+def damage(path, at, content):
+    with path.open("r+b") as file:
+        file.seek(at)
+        assert file.read(len(content)) != content
+        file.seek(at)
+        file.write(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "content"),
+    [("x_train.npy", 200, bytes(59)), ("y_val.npy", 136, b"\1\1"), ("mean.npy", 0, b"\0"), ("std.npy", 60, b"(((")],
+    ids=["zeros in the rows", "a label", "no array", "a header"],
+)
+def test_wrong_bytes_in_a_file_of_the_right_size_are_noticed_and_the_true_rows_written(name, at, content, tmp_path):
+    folder = prepare(DATASET, SPEC, tmp_path)
+    before = contents(folder)
+    damage(folder / name, at, content)
+    assert is_whole(folder)  # all that workers look at
+    prepare(DATASET, SPEC, tmp_path)
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("true", "false"), [('"a","b"', '"b","a"'), ('"n_val":10', '"n_val":11')], ids=["classes", "rows"]
+)
+def test_a_description_of_something_else_is_noticed_and_rewritten(true, false, tmp_path):
+    folder = prepare(DATASET, SPEC, tmp_path)
+    before = (folder / "split.json").read_text()
+    (folder / "split.json").write_text(before.replace(true, false))
+    assert (folder / "split.json").read_text() != before
+    prepare(DATASET, SPEC, tmp_path)
+    assert (folder / "split.json").read_text() == before
+
+
+def test_files_that_nobody_touched_are_read_once_per_process(tmp_path, monkeypatch):
+    folder = prepare(DATASET, SPEC, tmp_path)
+    read, digest = [], hashlib.file_digest
+
+    def watched(file, kind):
+        read.append(Path(file.name))
+        return digest(file, kind)
+
+    monkeypatch.setattr(hashlib, "file_digest", watched)
+    for _ in range(3):
+        prepare(DATASET, SPEC, tmp_path)
+    assert sorted(read) == sorted(folder.glob("*.npy"))
+
+
 def test_a_killed_run_leaves_no_folder_and_the_next_one_cleans_up(tmp_path):
     def die_halfway(path, text):
         os._exit(9)
@@ -163,9 +213,9 @@ def test_a_killed_run_leaves_no_folder_and_the_next_one_cleans_up(tmp_path):
 def test_processes_that_want_the_same_split_write_it_once(tmp_path, monkeypatch):
     write = cache._write
 
-    def counted(dataset, spec, folder):
+    def counted(dataset, wanted, folder):
         (tmp_path / f"written-{os.getpid()}").touch()
-        write(dataset, spec, folder)
+        write(dataset, wanted, folder)
 
     monkeypatch.setattr(cache, "_write", counted)
     start = multiprocessing.get_context("fork").Process
