@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -117,10 +118,7 @@ def open_split(folder: Path) -> Split:
             f"{folder} must be a whole cached split, got missing or truncated files; run again to rewrite it"
         )
     description = _describe(folder)
-    arrays = {
-        name.removesuffix(".npy"): np.asarray(np.load(folder / name, mmap_mode="r", allow_pickle=False))
-        for name in description.files
-    }
+    arrays = {name.removesuffix(".npy"): _map(folder / name) for name in description.files}
     return Split(
         x_train=arrays["x_train"],
         y_train=arrays["y_train"],
@@ -135,6 +133,14 @@ def open_split(folder: Path) -> Split:
         pixel_range=description.pixel_range,
         spec=description.spec,
     )
+
+
+def _map(path: Path) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except (OSError, EOFError, ValueError, OverflowError, SyntaxError, TokenError) as error:  # NumPy parses a header
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path} must be a whole array, got {reason}; run again to rewrite it") from error
 
 
 def _describe(folder: Path) -> _Description:

@@ -191,6 +191,27 @@ def test_files_that_nobody_touched_are_read_once_per_process(tmp_path, monkeypat
     assert sorted(read) == sorted(folder.glob("*.npy"))
 
 
+@pytest.mark.parametrize(
+    ("at", "content", "reason"),
+    [
+        (0, b"?", "pickled"),  # np.load takes anything without its magic string for a pickle
+        (6, b"\7", "format version"),
+        (67, b" ", ""),  # a bracket that never closes: a TokenError, in words that depend on the version
+        (60, b"(10, 99)", "length|size"),
+    ],
+    ids=["magic", "version", "text", "shape"],
+)
+def test_a_damaged_header_is_damaged_data_told_in_one_line(at, content, reason, tmp_path):
+    folder = prepare(DATASET, SPEC, tmp_path)
+    damage(folder / "x_val.npy", at, content)
+    assert is_whole(folder)
+    with pytest.raises(DataError, match=reason) as refusal:
+        open_split(folder)
+    assert str(refusal.value).startswith(f"{folder / 'x_val.npy'} must be a whole array, got ")
+    assert str(refusal.value).endswith("; run again to rewrite it")
+    assert "\n" not in str(refusal.value)
+
+
 def test_a_killed_run_leaves_no_folder_and_the_next_one_cleans_up(tmp_path):
     def die_halfway(path, text):
         os._exit(9)
