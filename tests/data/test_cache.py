@@ -196,7 +196,7 @@ def test_files_that_nobody_touched_are_read_once_per_process(tmp_path, monkeypat
     [
         (0, b"?", "pickled"),  # np.load takes anything without its magic string for a pickle
         (6, b"\7", "format version"),
-        (67, b" ", ""),  # a bracket that never closes: a TokenError, in words that depend on the version
+        (67, b" ", None),  # a bracket that never closes: a TokenError, in words that depend on the version
         (60, b"(10, 99)", "length|size"),
     ],
     ids=["magic", "version", "text", "shape"],
