@@ -1,15 +1,23 @@
 """Writing that survives a kill: whole files or none. And the lock that keeps a folder to one writer."""
 
+import errno
 import fcntl
 import json
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+import secrets
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from pipeline.errors import HostError
+
+_LEFTOVER = re.compile(r"\..+\.[0-9]+-[0-9a-f]{8}\.tmp")
+"""The names of unfinished files: that of the file to be, the writer's process, a random number."""
+
+_OF_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+"""What the disk may answer to a caller that fills the file; other errors are the caller's own."""
 
 
 @contextmanager
@@ -19,22 +27,44 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         HostError: the folder cannot be written or the disk is full.
     """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    with _explained(path):
+        file = temporary.open("xb")
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
+        with _explained(path, _OF_WRITING):
             yield file
+        with _explained(path):
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o644)  # mkstemp makes it private
-        Path(name).replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise unwritable(path, error) from error
+            temporary.replace(path)
+            sync_folder(path.parent)
     finally:
-        Path(name).unlink(missing_ok=True)
+        with suppress(OSError):  # of bytes that a full disk has refused before
+            file.close()
+        temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left unfinished in `folder` and below; for whoever holds its lock.
+
+    Raises:
+        HostError: the folder cannot be written.
+    """
+    with _explained(folder):
+        for path in folder.rglob(".*.tmp"):
+            if _LEFTOVER.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _explained(path: Path, numbers: Collection[int] = errno.errorcode) -> Iterator[None]:
+    """Turn an OSError of the block, if its number is one of `numbers`, into the one-line error for `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in numbers:
+            raise
+        raise unwritable(path, error) from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -6,12 +6,14 @@ import math
 import multiprocessing
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import HostError
-from pipeline.files import atomic, lock, make_folder, write_json, write_text
+from pipeline.files import atomic, lock, make_folder, remove_leftovers, write_json, write_text
 
 SPAWN = multiprocessing.get_context("spawn")
 """Children start afresh and import this module: a fork would inherit open locks and threads."""
@@ -28,13 +30,20 @@ def old(tmp_path):
     return path
 
 
-def test_a_file_appears_whole_readable_by_all_and_alone(tmp_path):
+def test_a_file_appears_whole_and_alone(tmp_path):
     with atomic(tmp_path / "trials.csv") as file:
         file.write(b"a,b\n")
         file.write(b"1,2\n")
     assert (tmp_path / "trials.csv").read_bytes() == b"a,b\n1,2\n"
-    assert stat.S_IMODE((tmp_path / "trials.csv").stat().st_mode) == 0o644
     assert names(tmp_path) == ["trials.csv"]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [("022", 0o644), ("077", 0o600), ("002", 0o664)])
+def test_a_file_may_be_read_by_whom_the_umask_allows(umask, mode, tmp_path):
+    script = f"import os, sys; os.umask(0o{umask}); from pipeline import files; "
+    script += f"files.write_text(files.Path({str(tmp_path / 'trials.csv')!r}), 'new')"
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[1])
+    assert stat.S_IMODE((tmp_path / "trials.csv").stat().st_mode) == mode
 
 
 def test_the_old_file_stands_until_the_block_ends(old):
@@ -51,10 +60,22 @@ def write_and_fail(path, mistake):
         raise mistake
 
 
-@pytest.mark.parametrize("mistake", [ValueError("a bug"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        ValueError("a bug"),
+        KeyboardInterrupt(),
+        FileNotFoundError(errno.ENOENT, "No such file", "another file"),
+        PermissionError(errno.EACCES, "Permission denied", "another file"),
+        ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
+        OSError("without a number"),
+    ],
+    ids=lambda mistake: type(mistake).__name__,
+)
 def test_an_error_inside_the_block_passes_through_and_leaves_the_old_file_and_nothing_else(old, mistake):
-    with pytest.raises(type(mistake)):
+    with pytest.raises(type(mistake)) as raised:
         write_and_fail(old, mistake)
+    assert raised.value is mistake
     assert old.read_text() == "old"
     assert names(old.parent) == ["trials.csv"]
 
@@ -69,6 +90,15 @@ def test_a_full_disk_is_named_in_one_line_and_leaves_the_old_file(old, monkeypat
     assert str(refusal.value) == f"{old} must be writable, got No space left on device"
     assert old.read_text() == "old"
     assert names(old.parent) == ["trials.csv"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_disk_that_is_full_at_the_first_byte_is_named_in_one_line(tmp_path, monkeypatch):
+    open_path = Path.open
+    monkeypatch.setattr(Path, "open", lambda _path, _mode: open_path(Path("/dev/full"), "wb"))
+    with pytest.raises(HostError) as refusal, atomic(tmp_path / "trials.csv") as file:
+        file.write(bytes(1 << 20))  # more than a buffer
+    assert str(refusal.value) == f"{tmp_path / 'trials.csv'} must be writable, got No space left on device"
 
 
 def test_the_bytes_reach_the_disk_before_the_name_and_the_name_before_the_return(old, monkeypatch):
@@ -106,6 +136,18 @@ def test_a_killed_writer_leaves_the_old_file_whole_and_the_next_one_succeeds(old
     assert old.read_text() == "old"
     write_text(old, "new")
     assert old.read_text() == "new"
+    assert len(names(old.parent)) == 2
+    remove_leftovers(old.parent)
+    assert names(old.parent) == ["trials.csv"]
+
+
+def test_leftovers_are_removed_from_the_folders_below_too_and_nothing_else_is(tmp_path):
+    networks = make_folder(tmp_path / "run" / "networks")
+    kept = [tmp_path / "run" / ".lock", networks / "a.tmp", networks / ".mine.tmp", tmp_path / ".a.csv.7-0a1b2c3d.tmp"]
+    for path in (*kept, networks / ".0.npz.7-0a1b2c3d.tmp", tmp_path / "run" / ".trials.csv.12-ffffffff.tmp"):
+        path.touch()
+    remove_leftovers(tmp_path / "run")
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
 
 
 def test_text_is_utf8_and_json_is_readable_and_ends_with_a_newline(tmp_path):
