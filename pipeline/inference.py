@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 Floats: TypeAlias = NDArray[np.float64]
 Edge: TypeAlias = Literal["low", "high"]
@@ -59,6 +59,11 @@ def predicted_half_width(sd: float, n: int, level: float = 0.95) -> float:
     if n < 2:
         return math.inf
     return t_quantile((1 + level) / 2, n - 1) * sd / math.sqrt(n)
+
+
+def binomial_half_width(share: float, n: int, level: float = 0.95) -> float:
+    """Return half the width of the normal interval of a share observed in `n` cases."""
+    return float(ndtri((1 + level) / 2)) * math.sqrt(share * (1 - share) / n)
 
 
 def t_quantile(p: float, df: int) -> float:

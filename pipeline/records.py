@@ -38,7 +38,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """The outcome of one trial. (stage, number) names it inside a sweep; `pack` counts the packs of its stage."""
+    """The outcome of one trial. (stage, number) is its place in the plan of a sweep; `pack` counts packs."""
 
     stage: str
     number: int
@@ -69,11 +69,34 @@ class Timing:
 
 @dataclass(frozen=True)
 class Provenance:
-    """With what a record was computed: enough to say whether bits should agree."""
+    """With what a record was computed."""
 
     versions: dict[str, str]
     blas: str
     kernel: str
     threads: int
     python: str
-    environment: dict[str, str]  # OPENBLAS_* variables as found
+    environment: dict[str, str]  # OPENBLAS_* and the like, as found
+    revision: str = ""  # of the code, with "+" after it where files were changed since; empty outside a checkout
+
+    @property
+    def arithmetic(self) -> tuple[str, ...]:
+        """What decides the last bits: records of equal arithmetic, and equal packs, are equal bit for bit."""
+        return self.versions["numpy"], self.versions["scipy"], self.blas, self.kernel, str(self.threads)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the store: what a trial left behind, what its pack cost, and what computed it.
+
+    The latter two are None where a pack gave no results.
+    """
+
+    record: TrialRecord
+    timing: Timing | None = None
+    provenance: Provenance | None = None
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What was run: a trial in a pack. Its number is its place in a plan, which may grow."""
+        return self.record.spec.key, self.record.pack_key

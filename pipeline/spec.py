@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -157,16 +158,23 @@ class TrialSpec:
         )
         require(math.isfinite(self.lambda_) and self.lambda_ >= 0, "lambda", "must be a number >= 0", self.lambda_)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The name of this trial: the first 16 hex digits of the SHA-256 of its canonical JSON."""
         return digest(self)
 
     @property
     def steps_per_epoch(self) -> int:
-        """Mini-batches per epoch: ceil(n / batch), one less where the last batch would hold a single row."""
-        full, rest = divmod(self.data.n_train, self.batch_size)
-        return max(1, full + (rest > 1 or (rest == 1 and full == 0)))
+        """Mini-batches per epoch."""
+        return len(batches(self.data.n_train, self.batch_size))
+
+
+def batches(n: int, batch_size: int) -> list[slice]:
+    """Cut n shuffled rows into mini-batches; the short last one is kept, but a single row joins the batch before."""
+    starts = list(range(0, n, batch_size))
+    if n % batch_size == 1 and n > 1:  # never true of batches of one, which are all of full size
+        starts.pop()
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], n], strict=True)]
 
 
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
@@ -231,7 +239,7 @@ class Pack:
                     f"got {self.trials[0].key} and {trial.key}"
                 )
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The name of this pack: a hash over its members in order."""
         return digest(self)

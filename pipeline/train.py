@@ -13,7 +13,7 @@ from pipeline.core.optimizers import OPTIMIZERS, State
 from pipeline.core.schedules import SCHEDULES
 from pipeline.data.split import Split
 from pipeline.evaluate import Measurement, measure
-from pipeline.spec import Pack, TrialSpec
+from pipeline.spec import Pack, TrialSpec, batches
 
 CURVE_ROWS = 5000
 """Training values are measured on this many training rows, the first of the split (which are in random order)."""
@@ -81,7 +81,7 @@ class _Run:
         return self.pack.trials[0]
 
     def eta(self) -> Array:
-        """The learning rates (M',) of the step about to be taken."""
+        """The learning rates (M',) of the step about to be taken, in float64."""
         schedule = self.shared.schedule
         n_s = schedule.step_size * self.shared.steps_per_epoch
         return SCHEDULES[schedule.kind](self.step, n_s, self.eta_min, self.eta_max)
@@ -114,33 +114,23 @@ def train(pack: Pack, split: Split) -> Iterator[EpochReport]:
         yield _report(run, split, epoch)
 
 
-def batches(n: int, batch_size: int) -> list[slice]:
-    """Cut n shuffled rows into mini-batches; the short last one is kept, but a single row joins the batch before."""
-    starts = list(range(0, n, batch_size))
-    if n % batch_size == 1 and n > 1:  # never true of batches of one, which are all of full size
-        starts.pop()
-    return [slice(a, b) for a, b in zip(starts, [*starts[1:], n], strict=True)]
-
-
 def _start(pack: Pack) -> _Run:
     shared, trials = pack.trials[0], pack.trials
     network = Network.create(
         shared.network, shared.data.inputs, shared.data.classes, [trial.init for trial in trials], shared.init_seed
     )
 
-    def knob(values: list[float]) -> Array:
-        with np.errstate(over="ignore"):  # what float32 cannot hold makes its trial diverge, and say so
-            return np.array(values).astype(shared.network.dtype)
-
+    with np.errstate(over="ignore"):  # what float32 cannot hold makes its trial diverge, and say so
+        lambda_ = np.array([trial.lambda_ for trial in trials]).astype(shared.network.dtype)
     return _Run(
         pack,
         network,
         OPTIMIZERS[shared.optimizer.name].init(network.parameters),
         np.random.default_rng(shared.order_seed),
         np.arange(len(trials)),
-        knob([trial.lambda_ for trial in trials]),
-        knob([trial.schedule.eta_min for trial in trials]),
-        knob([trial.schedule.eta_max for trial in trials]),
+        lambda_,
+        np.array([trial.schedule.eta_min for trial in trials]),
+        np.array([trial.schedule.eta_max for trial in trials]),
     )
 
 
@@ -156,7 +146,7 @@ def _epoch(run: _Run, split: Split) -> None:
             rows = order[batch]
             # "clip" spares NumPy a buffer; a permutation has no index to clip
             x = np.take(split.x_train, rows, axis=0, out=buffer[: len(rows)], mode="clip")
-            eta = run.eta()
+            eta = run.eta().astype(shared.network.dtype)  # too large for float32: the trial diverges
             loss, gradients, statistics = network.loss_and_gradients(
                 x.astype(shared.network.dtype, copy=False), split.y_train[rows], run.lambda_
             )

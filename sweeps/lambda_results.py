@@ -1,42 +1,51 @@
 """What the lambda search leaves behind besides its tables: best.json, the figures, and a few lines on the screen."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from pipeline.core.schedules import SCHEDULES
+from pipeline.errors import HostError
 from pipeline.files import make_folder
-from pipeline.inference import mean_interval
+from pipeline.inference import binomial_half_width, mean_interval
 from pipeline.records import Status, TrialRecord
 from pipeline.report import curves, final, images, search, style
-from pipeline.run.preview import expected
-from pipeline.run.stage import NETWORKS, StageResult
+from pipeline.run import networks
+from pipeline.run.plan import NETWORKS
+from pipeline.run.stage import Stage, StageResult
 from sweeps.cli import Options
 from sweeps.lambda_search import Conclusion, LambdaSearch, budgets, stages
-from sweeps.session import FIGURES, Finished, load, plain, planned_rows, session, show_plan, terminal, write_best
+from sweeps.session import FIGURES, Finished, plain, run, write_best
 
-SEEDS_ONLY = "interval over training seeds; {n} test images add about {points:.1f} points of their own"
+FIGURE_NAMES = (
+    "lambda-search",
+    "learning-curves",
+    "learning-rate",
+    "final-accuracy",
+    "first-layer",
+    "confusion",
+    "misclassified",
+)
 
 
 def execute(config: LambdaSearch, options: Options) -> None:
-    """Run the search that `config` describes and write everything that it leaves behind."""
-    console = terminal()
-    if options.plan:
-        rows = planned_rows(options, console)
-        show_plan(expected(stages(config, rows), options.seed, options.pack_width), options, console)
-        return
-    source = load(options, console)
-    expected(stages(config, source.spec), options.seed, options.pack_width)  # refuses bad input early
-    sweep = stages(config, source.spec)
-    with session("lambda", options, source, config, sweep, budgets=budgets(config), console=console) as run:
-        conclusion, finished = run
+    """Run the search that `config` describes and write everything that it leaves behind.
+
+    Raises:
+        HostError: nothing could be chosen because trials failed.
+    """
+
+    def write(conclusion: Conclusion, finished: Finished, console: Console) -> None:
         best = conclude(conclusion, finished, config)
         write_best(finished.folder, best)
         draw(conclusion, finished, config)
-    summarise(best, finished, console)
+        summarise(best, finished, console)
+
+    run("lambda", options, config, budgets=budgets(config), stages=partial(stages, config), write=write)
 
 
 def conclude(conclusion: Conclusion, finished: Finished, config: LambdaSearch) -> dict[str, Any]:
@@ -58,102 +67,118 @@ def conclude(conclusion: Conclusion, finished: Finished, config: LambdaSearch) -
 
 def _test_accuracy(finished: Finished, lambda_: float) -> dict[str, Any]:
     """Return mean, spread and interval of the test accuracies at a lambda, over the seeds that completed."""
-    trials = [record for record in _final(finished).records if record.spec.lambda_ == lambda_]
+    trials = [record for record in _last(finished).records if record.spec.lambda_ == lambda_]
     estimate = mean_interval([record.test_accuracy for record in trials if record.test_accuracy is not None])
-    n_test = _final(finished).stage.fixed.data.n_test
-    mean = estimate.mean if estimate.n else 0.0
-    sampling = 196 * float(np.sqrt(mean * (1 - mean) / n_test))  # half a 95 % binomial interval, in points
-    diverged = len(trials) - estimate.n
+    notes = ["interval over training seeds"]
+    if estimate.n:
+        n_test = _last(finished).stage.fixed.data.n_test
+        points = 100 * binomial_half_width(estimate.mean, n_test)
+        notes.append(f"{n_test} test rows add about {points:.1f} points of their own")
+    if estimate.n < len(trials):
+        notes.append(f"{len(trials) - estimate.n} did not complete")
     return {
         "mean": estimate.mean if estimate.n else None,
         "sd": estimate.sd,
         "n": estimate.n,
         "low": estimate.low,
         "high": estimate.high,
-        "note": SEEDS_ONLY.format(n=n_test, points=sampling) + (f"; {diverged} did not complete" if diverged else ""),
+        "note": "; ".join(notes),
     }
 
 
-def _final(finished: Finished) -> StageResult:
+def _last(finished: Finished) -> StageResult:
+    """Return the last stage: the final one, where there is a choice."""
     return finished.results[-1]
 
 
 def draw(conclusion: Conclusion, finished: Finished, config: LambdaSearch) -> None:
     """Draw every figure of the search; those of the final networks where there is a choice."""
     folder = make_folder(finished.folder / FIGURES)
+    drawn = dict(_figures(conclusion, finished, config))
+    for name in FIGURE_NAMES:
+        if name in drawn:
+            style.save(drawn[name], folder, name)
+        else:  # of an earlier choice, if it is there
+            for suffix in (".png", ".svg"):
+                (folder / f"{name}{suffix}").unlink(missing_ok=True)
+
+
+def _figures(conclusion: Conclusion, finished: Finished, config: LambdaSearch) -> Iterator[tuple[str, Figure]]:
+    """Yield the figures by name, each of FIGURE_NAMES at most once."""
     searched = [result for result in finished.results if result.stage.name != "final"]
-    records = [record for result in searched for record in result.records]
     choice = conclusion.choice
-    style.save(
+    yield (
+        "lambda-search",
         search.lambda_search(
-            records,
+            [record for result in searched for record in result.records],
             chosen=choice.best if choice else None,
             one_se=choice.one_se if choice else None,
             interval=conclusion.refined,
         ),
-        folder,
-        "lambda-search",
     )
     last = list(searched[-1].records)
-    style.save(curves.learning_curves(last, curves.best_median_worst(last)), folder, "learning-curves")
-    _draw_schedule(folder, finished)
+    yield "learning-curves", curves.learning_curves(last, curves.best_median_worst(last))
+    yield "learning-rate", _learning_rate(_last(finished).stage)
     if choice:
-        _draw_final(folder, finished, conclusion.roles(config.final.default))
+        records = list(_last(finished).records)
+        yield "final-accuracy", final.final_accuracy(records, conclusion.roles(config.final.default))
+        chosen = [r for r in records if r.spec.lambda_ == choice.best and r.test_accuracy is not None]
+        if chosen:
+            yield from _network_figures(finished, chosen[0])
 
 
-def _draw_schedule(folder: Path, finished: Finished) -> None:
-    """Draw the learning rate of the longest stage, step by step."""
-    stage = finished.results[-1].stage
+def _learning_rate(stage: Stage) -> Figure:
+    """Draw the learning rate of a stage, step by step."""
     schedule, per_epoch = stage.fixed.schedule, stage.fixed.steps_per_epoch
     n_s = schedule.step_size * per_epoch
     steps = np.arange(schedule.epochs * per_epoch + 1)
     ends = np.array([schedule.eta_min]), np.array([schedule.eta_max])
     eta = [float(SCHEDULES[schedule.kind](int(step), n_s, *ends)[0]) for step in steps]
-    figure = curves.learning_rate(
+    return curves.learning_rate(
         steps,
         eta,
         steps_per_epoch=per_epoch,
         cycle_ends=[2 * n_s * cycle for cycle in range(1, schedule.cycles + 1)],
         subtitle=f"{stage.name} stage: {schedule.cycles} cycles of {2 * schedule.step_size} epochs",
     )
-    style.save(figure, folder, "learning-rate")
 
 
-def _draw_final(folder: Path, finished: Finished, roles: Mapping[str, float]) -> None:
-    """Draw the test accuracies, and the weights and mistakes of the chosen lambda's first network."""
-    records = list(_final(finished).records)
-    style.save(final.final_accuracy(records, roles), folder, "final-accuracy")
-    chosen = [r for r in records if r.spec.lambda_ == roles["chosen"] and r.test_accuracy is not None]
-    if chosen:
-        _draw_network(folder, finished, chosen[0])
-
-
-def _draw_network(folder: Path, finished: Finished, record: TrialRecord) -> None:
+def _network_figures(finished: Finished, record: TrialRecord) -> Iterator[tuple[str, Figure]]:
     """Draw one network: its first layer, its confusions, its most confident mistakes."""
-    split = finished.split(_final(finished).stage.fixed.data)
-    with np.load(finished.folder / NETWORKS / f"{record.number}.npz", allow_pickle=False) as stored:
-        weights, predicted, confidence = stored["W1"], stored["test_predicted"], stored["test_confidence"]
+    split = finished.split(_last(finished).stage.fixed.data)
+    network = networks.read(finished.folder / NETWORKS / f"{record.number}.npz")
     subtitle = f"final network of λ = {record.spec.lambda_:g}, replicate {record.replicate}"
-    layer = images.first_layer(weights, split.shape, subtitle=subtitle)
+    layer = images.first_layer(network.first_layer, split.shape, subtitle=subtitle)
     if layer:
-        style.save(layer, folder, "first-layer")
+        yield "first-layer", layer
     if split.x_test is None or split.y_test is None:  # the final stage opens the test set
         return
-    style.save(images.confusion_matrix(split.y_test, predicted, split.classes, subtitle=subtitle), folder, "confusion")
+    yield "confusion", images.confusion_matrix(split.y_test, network.predicted, split.classes, subtitle=subtitle)
     if split.shape:
-        pages = images.misclassified(
-            split.images(split.x_test), split.y_test, predicted, confidence, split.classes, subtitle=subtitle
+        yield (
+            "misclassified",
+            images.misclassified(
+                split.images(split.x_test),
+                split.y_test,
+                network.predicted,
+                network.confidence,
+                split.classes,
+                subtitle=subtitle,
+            ),
         )
-        style.save(pages, folder, "misclassified")
 
 
 def summarise(best: Mapping[str, Any], finished: Finished, console: Console) -> None:
-    """Say what came out, and where it lies."""
+    """Say what came out, and where it lies.
+
+    Raises:
+        HostError: nothing could be chosen because trials failed.
+    """
     if not finished.computed:
         console.print("all trials are present; nothing to run")
-    failed = sum(record.status is Status.FAILED for record in finished.records)
+    failed = [record for record in finished.records if record.status is Status.FAILED]
     if failed:
-        console.print(f"{failed} trials failed; the same command with RETRY=failed trains them again")
+        console.print(f"{len(failed)} trials failed; the same command with RETRY=failed trains them again")
     if best["lambda"] is None:
         console.print(best["reason"])
     else:
@@ -161,6 +186,8 @@ def summarise(best: Mapping[str, Any], finished: Finished, console: Console) -> 
         for role, tested in best["test_accuracy_by_role"].items():
             console.print(f"  {role} ({tested['lambda']:g}): {_words(tested)}")
     console.print(f"results in {finished.folder}")
+    if failed and best["lambda"] is None:
+        raise HostError(f"trials must complete for a choice, got {len(failed)} that failed, first: {failed[0].reason}")
 
 
 def _words(tested: Mapping[str, Any]) -> str:

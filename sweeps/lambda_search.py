@@ -234,9 +234,8 @@ ENTRY = Entry(LambdaSearch, execute)
 
 
 def budgets(config: LambdaSearch) -> list[str]:
-    """Return what may grow without a new run, so that what is stored stays as it is: of the last search stage only.
+    """Return what may grow without a new run: of the last search stage only, as all that follows depends on it.
 
-    More replicates come after the stored ones only where there is one round of lambdas; more lambdas are more rounds.
+    More lambdas are more rounds; a grid has one, so that another count is another grid.
     """
-    stage = config.refine
-    return ["refine.replicates"] if stage.sampler == "grid" else ["refine.count"]
+    return ["refine.replicates"] if config.refine.sampler == "grid" else ["refine.replicates", "refine.count"]

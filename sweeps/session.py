@@ -1,7 +1,7 @@
 """A run of a sweep from data to tables: what every sweep does the same way. Composes `pipeline.run` and `.report`."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,13 @@ from rich.console import Console
 
 from pipeline import data
 from pipeline.data import Dataset
-from pipeline.files import lock, make_folder, write_json
-from pipeline.records import Provenance, TrialRecord
+from pipeline.files import lock, make_folder, remove_leftovers, write_json
+from pipeline.records import Row, TrialRecord
 from pipeline.report import tables
 from pipeline.run.engines import LokyEngine
 from pipeline.run.manifest import write_manifest
-from pipeline.run.preview import StagePlan, price
+from pipeline.run.plan import Plan
+from pipeline.run.preview import StageNeeds, expected, price
 from pipeline.run.progress import reporting
 from pipeline.run.stage import StageResult
 from pipeline.run.study import Study
@@ -25,6 +26,9 @@ from pipeline.spec import DataSpec, canonical_json
 from sweeps.cli import Options
 
 Conclusion = TypeVar("Conclusion")
+
+Rows = Callable[[float, bool], DataSpec]
+"""(fraction of the training rows to validate on, whether the test set is opened) -> the rows of a stage."""
 
 CACHE = "cache"
 FIGURES = "figures"
@@ -37,47 +41,53 @@ def terminal() -> Console:
 
 @dataclass(frozen=True)
 class Source:
-    """The data set of a run, and the splits that stages may see of it."""
+    """The data set of a run, and the splits that stages may see of it.
 
-    dataset: Dataset
+    `dataset` is None in a preview for which CIFAR-10 would have to be downloaded; its sizes are known.
+    """
+
+    dataset: Dataset | None
     cache: Path
+
+    @property
+    def folder_name(self) -> str:
+        """What run folders are called after."""
+        return self.dataset.folder_name if self.dataset else "cifar10"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a run folder belongs to."""
+        return {"name": self.dataset.name, "digest": self.dataset.digest} if self.dataset else {}
 
     def spec(self, val_fraction: float, opens_test: bool) -> DataSpec:
         """Return which rows a stage sees."""
+        if self.dataset is None:
+            return data.nominal_cifar10_spec(val_fraction, opens_test)
         return data.data_spec(self.dataset, val_fraction, opens_test)
 
     def prepared(self, spec: DataSpec) -> Path:
         """Return the folder of the standardised rows, written on first use."""
+        if self.dataset is None:
+            raise ValueError("a preview has no rows to prepare")
         return data.prepare(self.dataset, spec, self.cache)
 
 
-def load(options: Options, console: Console, *, download: bool = True) -> Source:
-    """Find, or download, the data set that the options ask for."""
-    with data.DownloadBar("CIFAR-10", console) as progress:
-        dataset = data.load(
-            options.dataset,
-            options.data_dir,
-            download=download,
-            progress=progress,
-            warn=lambda message: console.print(f"warning: {message}"),
-        )
-    return Source(dataset, options.artifacts / CACHE)
-
-
-def planned_rows(options: Options, console: Console) -> Callable[[float, bool], DataSpec]:
-    """Return what `Source.spec` will return in a run; nothing is downloaded to know it."""
+def load(options: Options, console: Console) -> Source:
+    """Find, or unless this is a preview download, the data set that the options ask for."""
+    cache = options.artifacts / CACHE
     try:
-        return load(options, console, download=False).spec
+        with data.DownloadBar("CIFAR-10", console) as progress:
+            dataset = data.load(
+                options.dataset,
+                options.data_dir,
+                download=not options.plan,
+                progress=progress,
+                warn=lambda message: console.print(f"warning: {message}"),
+            )
     except data.NotDownloadedError as error:
         console.print(f"note: {error}")
-        return data.nominal_cifar10_spec
-
-
-def run_folder(name: str, dataset: Dataset, options: Options) -> Path:
-    """Return where the results of sweep `name` go."""
-    scale = "" if options.scale == "full" else f"-{options.scale}"
-    run = f"-{options.run}" if options.run else ""
-    return options.artifacts / name / f"{dataset.folder_name}{scale}{run}"
+        return Source(None, cache)
+    return Source(dataset, cache)
 
 
 @dataclass(frozen=True)
@@ -99,67 +109,116 @@ class Finished:
         return data.open_split(self.source.prepared(spec))
 
 
-@contextmanager
-def session(
+@dataclass(frozen=True)
+class Session:
+    """One invocation of a sweep.
+
+    Attributes:
+        name: the sweep's name.
+        options: those of the command line.
+        configuration: the sweep's own fields.
+        budgets: dotted keys of the configuration that may grow without a new run.
+        source: the data.
+        console: where progress goes.
+    """
+
+    name: str
+    options: Options
+    configuration: Any
+    budgets: Collection[str]
+    source: Source
+    console: Console
+
+    @property
+    def folder(self) -> Path:
+        """Where the results go."""
+        options, scale = self.options, self.options.scale
+        parts = [
+            self.source.folder_name,
+            *([scale] if scale != "full" else []),
+            *([options.run] if options.run else []),
+        ]
+        return options.artifacts / self.name / "-".join(parts)
+
+    def needs(self, sweep: Sweep[Any]) -> list[StageNeeds]:
+        """Return what a run would have to compute, in the light of what is stored; nothing is written.
+
+        Raises:
+            ConfigError: the run would be refused.
+        """
+        if not self._study.exists():
+            return expected(sweep, self._plan, lambda _stage: {})
+        with Study.open(self._study, self._fingerprint, self._keys) as study:
+            return expected(sweep, self._plan, study.rows)
+
+    @contextmanager
+    def completed(self, sweep: Sweep[Conclusion]) -> Iterator[tuple[Conclusion, Finished]]:
+        """Complete `sweep`, write the tables and the manifest, and hold the folder's lock for the block."""
+        folder, workers = make_folder(self.folder), self.options.workers
+        with lock(folder), Study.open(self._study, self._fingerprint, self._keys) as study:
+            remove_leftovers(folder)
+            with reporting(self.console, workers) as reporter:
+                runner = Runner(self._plan, study, LokyEngine(workers), self.source.prepared, reporter)
+                conclusion, results = runner.run(sweep)
+            rows = [row for stage in runner.rows.values() for row in stage]
+            write_manifest(folder, plain(self._fingerprint), rows)
+            finished = Finished(folder, self.source, results, runner.computed)
+            _write_tables(finished, rows)
+            yield conclusion, finished
+
+    @property
+    def _study(self) -> Path:
+        return self.folder / "study.db"
+
+    @property
+    def _plan(self) -> Plan:
+        return Plan(self.options.seed, self.folder, self.options.pack_width, self.options.retry == "failed")
+
+    @property
+    def _fingerprint(self) -> dict[str, Any]:
+        """What a run folder belongs to: all that decides its results."""
+        return {
+            "sweep": self.name,
+            "seed": self.options.seed,
+            "pack_width": self.options.pack_width,
+            "data": self.source.identity,
+            self.name: self.configuration,
+        }
+
+    @property
+    def _keys(self) -> list[str]:
+        return [f"{self.name}.{key}" for key in self.budgets]
+
+
+def run(
     name: str,
     options: Options,
-    source: Source,
     configuration: Any,
-    sweep: Sweep[Conclusion],
     *,
     budgets: Collection[str],
-    console: Console,
-) -> Iterator[tuple[Conclusion, Finished]]:
-    """Complete `sweep` in its folder, write the tables every sweep has, and hold the folder's lock for the block.
+    stages: Callable[[Rows], Sweep[Conclusion]],
+    write: Callable[[Conclusion, Finished, Console], None],
+) -> None:
+    """Preview or complete a sweep.
 
     Args:
         name: the sweep's name.
         options: those of the command line.
-        source: the data.
         configuration: the sweep's own fields.
-        sweep: the stages.
         budgets: dotted keys of the configuration that may grow without a new run.
-        console: where progress goes.
+        stages: the sweep, from what says which rows a stage sees.
+        write: writes what the sweep leaves behind besides its tables, and says what came out.
     """
-    folder = make_folder(run_folder(name, source.dataset, options))
-    fingerprint = {
-        "sweep": name,
-        "seed": options.seed,
-        "pack_width": options.pack_width,
-        "data": {"name": source.dataset.name, "digest": source.dataset.digest},
-        name: configuration,
-    }
-    keys = [f"{name}.{key}" for key in budgets]
-
-    def note(*computed_with: Provenance) -> list[Provenance]:
-        return write_manifest(folder, plain(fingerprint), source.dataset, computed_with)
-
-    with lock(folder), Study.open(folder / "study.db", fingerprint, keys) as study:
-        with reporting(console, options.workers) as reporter:
-            runner = Runner(
-                root=options.seed,
-                folder=folder,
-                study=study,
-                engine=LokyEngine(options.workers),
-                split=source.prepared,
-                watcher=reporter,
-                surroundings=note,
-                pack_width=options.pack_width,
-                retry_failed=options.retry == "failed",
-            )
-            conclusion, results = runner.run(sweep)
-            everything = note()
-            if len(everything) > 1:
-                reporter.warn(f"trials were computed with {len(everything)} different surroundings; see manifest.json")
-        finished = Finished(folder, source, results, runner.computed)
-        _write_tables(finished, study)
-        yield conclusion, finished
-
-
-def show_plan(plans: list[StagePlan], options: Options, console: Console) -> None:
-    """Price `plans` by a short calibration and print what a run would take; nothing is written or downloaded."""
-    for line in price(plans, LokyEngine(options.workers), options.workers).lines():
-        console.print(line)
+    console = terminal()
+    source = load(options, console)
+    session = Session(name, options, configuration, budgets, source, console)
+    needs = session.needs(stages(source.spec))  # bad input is refused here, before anything is written
+    if options.plan:
+        for line in price(needs, LokyEngine(options.workers), options.workers).lines():
+            console.print(line)
+        return
+    with session.completed(stages(source.spec)) as (conclusion, finished):
+        write(conclusion, finished, console)
 
 
 def write_best(folder: Path, best: Mapping[str, Any]) -> None:
@@ -167,12 +226,10 @@ def write_best(folder: Path, best: Mapping[str, Any]) -> None:
     write_json(folder / "best.json", best)
 
 
-def _write_tables(finished: Finished, study: Study) -> None:
+def _write_tables(finished: Finished, rows: Sequence[Row]) -> None:
     records = finished.records
     timings = {
-        (result.stage.name, number): timing
-        for result in finished.results
-        for number, timing in study.timings(result.stage.name).items()
+        (record.stage, record.number): row.timing for record, row in zip(records, rows, strict=True) if row.timing
     }
     for name, frame in {
         "trials": tables.trials_table(records),

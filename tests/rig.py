@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 
 from pipeline.data import Dataset, data_spec, prepare
-from pipeline.records import Curves, Provenance, Status, TrialRecord
+from pipeline.records import Curves, Status, TrialRecord
 from pipeline.run.blas import single_thread
 from pipeline.run.engines import Failure
+from pipeline.run.plan import Plan
 from pipeline.run.samplers import LogRange
 from pipeline.run.stage import Listed, Search, Stage, StageResult
 from pipeline.run.study import Study
 from pipeline.run.sweep import Runner, Watcher
-from pipeline.run.worker import Outcome, Task
+from pipeline.run.worker import Task
 from pipeline.spec import NetworkSpec, ScheduleSpec, TrialSpec
 
 ROWS, D, C = 200, 6, 3
@@ -140,10 +141,9 @@ class Watched:
 
     stages: list[tuple[str, int]] = field(default_factory=list)
     packed: list[list[int]] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=list)
-    left_over: list[Outcome] = field(default_factory=list)
+    computed: list[list[int]] = field(default_factory=list)
+    left_over: list[list[int]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    surroundings: list[Provenance] = field(default_factory=list)
 
     def stage(self, stage: Stage, present: int) -> None:
         self.stages.append((stage.name, present))
@@ -151,11 +151,11 @@ class Watched:
     def packs(self, packs: Sequence[Task]) -> None:
         self.packed.append([number for task in packs for number in task.numbers])
 
-    def found(self, task: Task, outcome: Outcome) -> None:
-        self.left_over.append(outcome)
+    def found(self, task: Task, records: Sequence[TrialRecord]) -> None:
+        self.left_over.append([record.number for record in records])
 
-    def finished(self, task: Task, outcome: Outcome) -> None:
-        self.outcomes.append(outcome)
+    def finished(self, task: Task, records: Sequence[TrialRecord]) -> None:
+        self.computed.append([record.number for record in records])
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)
@@ -190,15 +190,11 @@ def run(
         (folder / "study.db").write_bytes(_empty_study())
     with Study.open(folder / "study.db", CONFIGURATION) as study:
         runner = Runner(
-            root=0,
-            folder=folder,
+            plan=Plan(0, folder, width, retry),
             study=study,
             engine=engine,
             split=lambda spec: prepare(dataset(), spec, folder.parent / "cache"),
             watcher=watcher or watched,
-            surroundings=watched.surroundings.append,
-            pack_width=width,
-            retry_failed=retry,
         )
         results, _ = runner.run(sweep_of(*stages))
     return Ran(results, runner, watched, engine)

@@ -1,6 +1,5 @@
 """The figure of the final test accuracies: every seed, and what the seeds together allow one to say."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -84,5 +83,5 @@ def _why_empty(records: Sequence[TrialRecord]) -> str:
 def _sampling_note(records: Sequence[TrialRecord]) -> str:
     """Say what the interval leaves out: the standard error of an accuracy over n test rows, as a 95 % half-width."""
     p, n = float(np.mean(values_of(records, "test_accuracy"))), records[0].spec.data.n_test
-    extra = 196 * math.sqrt(p * (1 - p) / max(n, 1))
+    extra = 100 * inference.binomial_half_width(p, n)
     return f"Intervals are over training seeds; another {n:,} test rows would add about ± {extra:.1f} points."

@@ -54,12 +54,18 @@ def trials_table(records: Iterable[TrialRecord]) -> pd.DataFrame:
             *(public(record.spec, name) for name in PARAMETER_COLUMNS),
             *(metric(record, name) for name in (*CURVE_METRICS, "test_accuracy")),
             *(public(record.spec, name) for name in others),
-            " ".join(record.reason.split()),  # one row, one line
+            _reason(record),
         )
         for record in records
     ]
     frame = pd.DataFrame(rows, columns=[*TRIAL_COLUMNS, *others, "reason"])
     return frame.astype(dict.fromkeys(("sigma", *CURVE_METRICS, "test_accuracy"), float))
+
+
+def _reason(record: TrialRecord) -> str:
+    """Return why a trial diverged or failed in one line; of an exception its type, as its text may name paths."""
+    line = " ".join(record.reason.split())
+    return line.partition(":")[0] if record.status is Status.FAILED else line
 
 
 def curves_table(records: Iterable[TrialRecord]) -> pd.DataFrame:

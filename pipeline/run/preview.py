@@ -7,31 +7,26 @@ import heapq
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
-from pipeline.data import Split
 from pipeline.errors import HostError
-from pipeline.evaluate import measure
 from pipeline.inference import predicted_half_width
-from pipeline.records import Curves, Status, TrialRecord
+from pipeline.records import Curves, Row, Status
+from pipeline.run.calibrate import Speed, calibrate
 from pipeline.run.engines import Engine, Failure
-from pipeline.run.packing import into_packs
-from pipeline.run.samplers import grid
-from pipeline.run.stage import Search, Stage, StageResult
+from pipeline.run.plan import Plan, StagePlan
+from pipeline.run.stage import Search, Stage
 from pipeline.run.sweep import Conclusion, Sweep
-from pipeline.spec import InitSpec, Pack, Setting, TrialSpec
-from pipeline.train import CURVE_ROWS, train
+from pipeline.run.worker import Task
+from pipeline.spec import Pack, TrialSpec, parameter
+from pipeline.train import CURVE_ROWS
 
 TYPICAL_SD = 0.004
 """Standard deviation over seeds of validation and test accuracy on CIFAR-10 with [50, 50]: 0.0042 and 0.0030."""
-
-ROWS = 6000
-"""Made-up training rows for the calibration: on CIFAR-10 larger than a cache, as the real ones are."""
 
 RECORDING_SECONDS = 0.01
 """Per trial: one SQLite transaction."""
@@ -41,124 +36,65 @@ DRAWING_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
-class StagePlan:
-    """A stage with its packs, as the sizes of packs in plan order."""
+class StageNeeds:
+    """A stage, how many of its trials are there already, and the packs that are still to be computed."""
 
     stage: Stage
+    present: int
     packs: tuple[Pack, ...]
 
+    @property
+    def missing(self) -> int:
+        """The trials still to be computed."""
+        return self.stage.count - self.present
 
-def expected(sweep: Sweep[Conclusion], root: int, width: int | None) -> list[StagePlan]:
-    """Return the stages that `sweep` goes through if every search peaks in the middle of its range.
 
-    Every stage and pack is built, so whatever a stage refuses is refused here, before anything is written.
+Rows = Callable[[str], dict[tuple[str, str], Row]]
+"""The rows that are stored of a stage, by name."""
+
+
+def expected(sweep: Sweep[Conclusion], plan: Plan, stored: Rows) -> list[StageNeeds]:
+    """Return what `sweep` still needs if every search that is not complete peaks in the middle of its range.
+
+    Stages, rounds, trials and packs are those of a run, with invented results for those that are missing. So whatever
+    a run would refuse on its way is refused here, before anything is written.
 
     Raises:
         ConfigError: a stage refuses its configuration.
     """
-    plans: list[StagePlan] = []
+    needs: list[StageNeeds] = []
     try:
         stage = next(sweep)
         while True:
-            settings = _settings(stage)
-            packs = [
-                pack
-                for start in range(0, len(settings), _round_size(stage))
-                for pack in into_packs(stage.trials(settings[start : start + _round_size(stage)], root), width)
-            ]
-            plans.append(StagePlan(stage, tuple(packs)))
-            invented = _invented(stage, stage.trials(settings, root), len(settings))
-            stage = sweep.send(StageResult(stage, tuple(invented)))
+            staged = StagePlan(plan, stage, dict(stored(stage.name)))
+            missing = []
+            for tasks in staged.rounds():
+                for task in tasks:
+                    if staged.missing(task):
+                        missing.append(task.trials)
+                        staged.rows |= {row.identity: row for row in _invented(stage, task)}
+            present = stage.count - sum(len(pack.trials) for pack in missing)
+            needs.append(StageNeeds(stage, present, tuple(missing)))
+            stage = sweep.send(staged.result())
     except StopIteration:
-        return plans
+        return needs
 
 
-def _settings(stage: Stage) -> tuple[Setting, ...]:
+def _invented(stage: Stage, task: Task) -> Iterator[Row]:
+    """Yield rows whose accuracies fall off from the middle of the range, with some noise over the replicates."""
+    for index, trial in enumerate(task.trials.trials):
+        noise = 0.002 * (-1) ** (task.replicate + task.numbers[index])
+        curves = Curves(val_accuracy=(0.5 - 0.03 * _from_middle(stage, trial) ** 4 + noise,))
+        yield Row(replace(task.record(index, Status.COMPLETE), curves=curves))
+
+
+def _from_middle(stage: Stage, trial: TrialSpec) -> float:
+    """Return where a trial lies in the range of its stage on the log scale: 0 in the middle, -1 and 1 at the ends."""
     proposal = stage.proposal
-    if isinstance(proposal, Search):  # a grid stands for every sampler: the number of trials is the same
-        return tuple({proposal.name: value} for value in grid(proposal.searched, proposal.count))
-    return proposal.settings(stage.name, 0, 0, ())
-
-
-def _round_size(stage: Stage) -> int:
-    proposal = stage.proposal
-    return proposal.round_size if isinstance(proposal, Search) and proposal.rounds > 1 else proposal.count
-
-
-def _invented(stage: Stage, trials: Sequence[TrialSpec], per_replicate: int) -> list[TrialRecord]:
-    """Return records whose accuracies fall off from the middle setting, with some noise over the replicates."""
-    middle = (per_replicate - 1) / 2
-    records = []
-    for number, trial in enumerate(trials):
-        replicate, setting = divmod(number, per_replicate)
-        noise = 0.002 * (-1) ** (replicate + setting)
-        accuracy = 0.5 - 0.03 * ((setting - middle) / max(middle, 1)) ** 4 + noise
-        curves = Curves(val_accuracy=(accuracy,))
-        records.append(TrialRecord(stage.name, number, 0, replicate, trial, Status.COMPLETE, curves))
-    return records
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Seconds per step and per evaluated row of one pack, and the private memory of the process in bytes."""
-
-    step: float
-    row: float
-    memory: int
-
-
-def calibrate(pack: Pack) -> Speed:
-    """Train `pack` for two short epochs on made-up rows and time them."""
-    first = pack.trials[0]
-    batch = first.batch_size
-    n = min(first.data.n_train, max(ROWS, batch))
-    rows = replace(first.data, n_train=n, n_val=1)
-    short = replace(first.schedule, step_size=1, cycles=1, eta_min=1e-5, eta_max=1e-5)
-    # The time does not depend on the values, as long as nothing diverges: the members are made alike, and harmless.
-    trial = replace(first, data=rows, schedule=short, init=InitSpec(), lambda_=1e-3)
-    trials = (trial,) * len(pack.trials)
-    split = _made_up(trial)
-    clock = [time.perf_counter()]
-    reports = []
-    for report in train(Pack(trials), split):
-        clock.append(time.perf_counter())
-        reports.append(report)
-    network = reports[-1].network
-    start = time.perf_counter()
-    measured = min(CURVE_ROWS, n)
-    measure(network, split.x_train[:measured], split.y_train[:measured], network.averages, np.zeros(network.size))
-    row = (time.perf_counter() - start) / measured
-    epoch = min(np.diff(clock[1:]))
-    step = (epoch - row * (measured + 1)) / trials[0].steps_per_epoch
-    return Speed(max(step, 1e-6), row, private_memory() - split.x_train.nbytes)
-
-
-def _made_up(trial: TrialSpec) -> Split:
-    rng = np.random.default_rng(0)
-    n, D = trial.data.n_train, trial.data.inputs
-    x = rng.standard_normal((n, D), dtype=np.float32)
-    y = rng.integers(0, trial.data.classes, n)
-    none = np.zeros(D)
-    return Split(x, y, x[:1], y[:1], None, None, none, none, (), (), (0.0, 1.0), trial.data)
-
-
-def private_memory() -> int:
-    """Return the bytes of memory (USS) that this process shares with nobody; 0 where the system does not say (macOS).
-
-    Mapped rows do not count: theirs are the file cache's pages, private only while nobody else has them open.
-    """
-    try:
-        lines = Path("/proc/self/smaps").read_text().splitlines()
-    except OSError:
-        return 0
-    kilobytes, counts = 0, True
-    for line in lines:
-        first, *rest = line.split()
-        if not first.endswith(":"):  # the head of a mapping: addresses, flags, and the file if there is one
-            counts = not rest[-1].endswith(".npy")
-        elif counts and first.startswith("Private_"):
-            kilobytes += int(rest[0])
-    return 1024 * kilobytes
+    if not isinstance(proposal, Search):
+        return 0.0
+    low, high = math.log(proposal.searched.low), math.log(proposal.searched.high)
+    return (2 * math.log(parameter(trial, proposal.name)) - low - high) / (high - low)
 
 
 @dataclass(frozen=True)
@@ -166,26 +102,26 @@ class Preview:
     """A priced plan.
 
     Attributes:
-        plans: the stages.
+        needs: the stages.
         speeds: what was measured, by size of pack and stage name.
         startup: seconds until the workers were ready.
         workers: how many there are.
     """
 
-    plans: list[StagePlan]
+    needs: list[StageNeeds]
     speeds: Mapping[tuple[str, int], Speed]
     startup: float
     workers: int
 
-    def seconds(self, plan: StagePlan) -> float:
+    def seconds(self, need: StageNeeds) -> float:
         """Return the seconds a stage takes: its packs go, in order, to whichever worker is free first."""
         free = [0.0] * self.workers
-        for pack in plan.packs:
-            heapq.heappush(free, heapq.heappop(free) + self._pack_seconds(plan, pack))
-        return max(free) + RECORDING_SECONDS * plan.stage.count
+        for pack in need.packs:
+            heapq.heappush(free, heapq.heappop(free) + self._pack_seconds(need, pack))
+        return max(free) + RECORDING_SECONDS * need.missing
 
-    def _pack_seconds(self, plan: StagePlan, pack: Pack) -> float:
-        spec, speed = plan.stage.fixed, self.speeds[plan.stage.name, len(pack.trials)]
+    def _pack_seconds(self, need: StageNeeds, pack: Pack) -> float:
+        spec, speed = need.stage.fixed, self.speeds[need.stage.name, len(pack.trials)]
         epochs = spec.schedule.epochs
         evaluated = (min(CURVE_ROWS, spec.data.n_train) + spec.data.n_val) * (epochs + 1) + spec.data.n_test
         return epochs * spec.steps_per_epoch * speed.step + evaluated * speed.row
@@ -193,49 +129,51 @@ class Preview:
     @cached_property
     def total_seconds(self) -> float:
         """Seconds of the whole sweep, workers' start, tables and figures included."""
-        return self.startup + sum(self.seconds(plan) for plan in self.plans) + DRAWING_SECONDS
+        return self.startup + sum(self.seconds(need) for need in self.needs) + DRAWING_SECONDS
 
     @property
     def worker_memory(self) -> int:
         """Bytes of a worker beyond the shared rows, at most."""
-        return max(speed.memory for speed in self.speeds.values())
+        return max((speed.memory for speed in self.speeds.values()), default=0)
 
     @property
     def shared_memory(self) -> int:
         """Bytes of the rows that all workers share, of the largest stage."""
         return max(
             4 * rows.inputs * (rows.n_train + rows.n_val + rows.n_test)
-            for rows in (plan.stage.fixed.data for plan in self.plans)
+            for rows in (need.stage.fixed.data for need in self.needs)
         )
 
     def lines(self) -> list[str]:
         """Return the preview as lines to print."""
-        lines = []
-        for plan in self.plans:
-            stage, schedule = plan.stage, plan.stage.fixed.schedule
-            half = predicted_half_width(TYPICAL_SD, stage.replicates)
-            width = f"about ±{100 * half:.1f} points" if math.isfinite(half) else "no interval from one seed"
-            lines.append(
-                f"{stage.name}: {stage.proposal.count} settings x {stage.replicates} replicates = {stage.count} trials "
-                f"of {schedule.epochs} epochs in {len(plan.packs)} packs, {_duration(self.seconds(plan))}; "
-                f"95 % interval of a mean accuracy {width}"
-            )
+        lines = [self._stage_line(need) for need in self.needs]
+        if not any(need.packs for need in self.needs):
+            return [*lines, "all trials are present; nothing to run"]
         cores = f"{self.workers} worker{'s' if self.workers > 1 else ''}"
-        lines.append(f"predicted: {_duration(self.total_seconds)} on {cores}, if no range has to be moved")
-        lines.append(
+        return [
+            *lines,
+            f"predicted: {_duration(self.total_seconds)} on {cores}, if no range has to be moved",
             f"memory: {self.worker_memory / 1e6:.0f} MB per worker and {self.shared_memory / 1e6:.0f} MB of rows "
-            "that they share"
+            "that they share",
+            f"(intervals assume the standard deviation over seeds seen on CIFAR-10, {TYPICAL_SD})",
+        ]
+
+    def _stage_line(self, need: StageNeeds) -> str:
+        stage = need.stage
+        half = predicted_half_width(TYPICAL_SD, stage.replicates)
+        width = f"about ±{100 * half:.1f} points" if math.isfinite(half) else "no interval from one seed"
+        have = f", {need.present} present" if need.present else ""
+        return (
+            f"{stage.name}: {stage.proposal.count} settings x {stage.replicates} replicates = {stage.count} trials "
+            f"of {stage.fixed.schedule.epochs} epochs{have}; {len(need.packs)} packs to train, "
+            f"{_duration(self.seconds(need))}; 95 % interval of a mean accuracy {width}"
         )
-        lines.append(f"(intervals assume the standard deviation over seeds seen on CIFAR-10, {TYPICAL_SD})")
-        return lines
 
 
-def price(plans: list[StagePlan], engine: Engine, workers: int) -> Preview:
-    """Calibrate every size of pack in `plans`, with all workers busy at once, and return the priced plan."""
-    start = time.perf_counter()
-    list(engine.run(_ready, {str(index): index for index in range(workers)}))
-    startup = time.perf_counter() - start
-    shapes = {(plan.stage.name, len(pack.trials)): pack for plan in plans for pack in plan.packs}
+def price(needs: list[StageNeeds], engine: Engine, workers: int) -> Preview:
+    """Calibrate every size of pack in `needs`, with all workers busy at once, and return the priced plan."""
+    shapes = {(need.stage.name, len(pack.trials)): pack for need in needs for pack in need.packs}
+    startup = _startup(engine, workers) if shapes else 0.0
     speeds: dict[tuple[str, int], Speed] = {}
     measured: dict[object, Speed] = {}
     for shape, pack in shapes.items():
@@ -244,7 +182,14 @@ def price(plans: list[StagePlan], engine: Engine, workers: int) -> Preview:
         if what not in measured:
             measured[what] = _together(engine, pack, workers)
         speeds[shape] = measured[what]
-    return Preview(plans, speeds, startup, workers)
+    return Preview(needs, speeds, startup, workers)
+
+
+def _startup(engine: Engine, workers: int) -> float:
+    """Return the seconds until all workers have answered once."""
+    start = time.perf_counter()
+    list(engine.run(_ready, {str(index): index for index in range(workers)}))
+    return time.perf_counter() - start
 
 
 def _together(engine: Engine, pack: Pack, workers: int) -> Speed:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from pipeline.records import Status
+from pipeline.records import Status, TrialRecord
 from pipeline.run.stage import Stage
-from pipeline.run.worker import Outcome, Task
+from pipeline.run.worker import Task
 
 
 @dataclass
@@ -25,9 +25,9 @@ class Tally:
     best: float | None = None
     ended: Counter[Status] = field(default_factory=Counter)
 
-    def add(self, outcome: Outcome) -> None:
-        """Take a finished pack into account."""
-        for record in outcome.records:
+    def add(self, records: Sequence[TrialRecord]) -> None:
+        """Take the new records of a finished pack into account."""
+        for record in records:
             self.ended[record.status] += 1
             accuracy = record.final("val_accuracy")
             if accuracy is not None and (self.best is None or accuracy > self.best):
@@ -78,11 +78,11 @@ class Reporter:
         have = f", {present} present" if present else ""
         self._say(f"{stage.name}: {stage.count} trials{have}")
 
-    def found(self, task: Task, outcome: Outcome) -> None:
+    def found(self, task: Task, records: Sequence[TrialRecord]) -> None:
         """Count a pack in that was computed before."""
-        self.tally.add(outcome)
-        self._say(f"{task.stage}: {len(task.numbers)} trials of an interrupted run are used")
-        self._say_why(outcome)
+        self.tally.add(records)
+        self._say(f"{task.stage}: {len(records)} trials of an interrupted run are used")
+        self._say_why(records)
 
     def packs(self, packs: Sequence[Task]) -> None:
         """Start the clock of the packs to compute."""
@@ -94,23 +94,23 @@ class Reporter:
                 self.bar.remove_task(self.line)
             self.line = self.bar.add_task(self.tally.name, total=self.work_wanted, words=self.tally.words())
 
-    def finished(self, task: Task, outcome: Outcome) -> None:
+    def finished(self, task: Task, records: Sequence[TrialRecord]) -> None:
         """Count a pack in."""
-        self.tally.add(outcome)
+        self.tally.add(records)
         self.queue.remove(task)
         self._count_running()
         if self.bar is not None and self.line is not None:
             self.bar.update(self.line, completed=self.work_wanted - _work(self.queue), words=self.tally.words())
         else:
             self._say(f"{self.tally.name}: {self.tally.words()}{self._left()}")
-        self._say_why(outcome)
+        self._say_why(records)
 
     def _count_running(self) -> None:
         """Packs start in order, one per worker."""
         self.tally.running = sum(len(task.numbers) for task in self.queue[: self.workers])
 
-    def _say_why(self, outcome: Outcome) -> None:
-        for record in outcome.records:
+    def _say_why(self, records: Sequence[TrialRecord]) -> None:
+        for record in records:
             if record.status in {Status.DIVERGED, Status.FAILED}:
                 ended = record.status.value.lower()
                 self._say(f"{record.stage}: trial {record.number} {ended}: {record.reason}")

@@ -1,23 +1,16 @@
-"""A stage as a value: what is fixed, which settings are asked, how often; and the plan that follows from it."""
+"""A stage as a value: what is fixed, which settings are asked, how often."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, require
 from pipeline.records import TrialRecord
-from pipeline.run.packing import pack_members
 from pipeline.run.samplers import LogRange, adaptive, enumerated, replicate_seeds, sampler_seed
-from pipeline.run.worker import Task
-from pipeline.spec import Pack, Setting, TrialSpec, parameter, positive_integer, with_setting
-
-NETWORKS = "networks"
-PENDING = ".pending"
-"""Folders inside a run folder: what the final stage keeps, and outcomes that wait to be recorded."""
+from pipeline.spec import Setting, TrialSpec, canonical_json, parameter, positive_integer, with_setting
 
 
 class Proposal(Protocol):
@@ -43,6 +36,10 @@ class Listed:
     """Settings that are known beforehand."""
 
     listed: tuple[Setting, ...]
+
+    def __post_init__(self) -> None:
+        distinct = len({canonical_json(setting) for setting in self.listed})
+        require(0 < distinct == len(self.listed), "settings", "must be different, and at least one", self.listed)
 
     @property
     def count(self) -> int:
@@ -167,34 +164,3 @@ def means(records: Sequence[TrialRecord], name: str) -> list[tuple[float, float 
 def _mean(values: Sequence[float | None]) -> float | None:
     finite = [value for value in values if value is not None]
     return sum(finite) / len(finite) if len(finite) == len(values) else None
-
-
-def tasks(
-    stage: Stage, trials: Sequence[TrialSpec], first: tuple[int, int], folder: Path, width: int | None
-) -> list[Task]:
-    """Divide one round of a stage into tasks, in plan order.
-
-    Args:
-        stage: the stage.
-        trials: the trials of the round, as from `Stage.trials`.
-        first: the numbers of the round's first trial and first pack in the stage.
-        folder: the run folder.
-        width: trials per pack, or None for the rule.
-    """
-    number, pack = first
-    per_replicate = len(trials) // stage.replicates
-    out = []
-    for index, members in enumerate(pack_members(trials, width)):
-        packed = Pack(tuple(trials[member] for member in members))
-        out.append(
-            Task(
-                stage=stage.name,
-                pack=pack + index,
-                replicate=members[0] // per_replicate,
-                numbers=tuple(number + member for member in members),
-                trials=packed,
-                result=folder / PENDING / f"{stage.name}-{packed.key}.json",
-                networks=folder / NETWORKS if stage.keeps_networks else None,
-            )
-        )
-    return out

@@ -21,7 +21,7 @@ from sqlalchemy.pool import NullPool
 
 from pipeline.errors import ConfigError, DataError, HostError, PipelineError
 from pipeline.files import atomic
-from pipeline.records import Status, Timing, TrialRecord
+from pipeline.records import Row, Status
 from pipeline.run.samplers import DIGITS, LogRange, round_significant
 from pipeline.spec import canonical_json, from_json, parameter, positive_integer
 
@@ -116,46 +116,47 @@ class Study:
             names = optuna.get_all_study_names(self._storage)
         return tuple(name for name in names if name != CONFIGURATION)
 
-    def records(self, stage: str) -> tuple[TrialRecord, ...]:
-        """Return the records of a stage by plan number, the last one of each.
+    def rows(self, stage: str) -> dict[tuple[str, str], Row]:
+        """Return the rows of a stage by what was run; where a failed trial was tried again, the last one.
 
-        A later row takes the place of a failed trial that was tried again, or of one from another pack: a larger
-        budget earlier may have led the stage to other settings.
+        Rows of trials that no plan wants any more stay: a larger budget may have led a stage to other settings.
 
         Raises:
             DataError: a row was not written by us, or was changed since.
         """
-        return tuple(record for record, _ in self._rows(stage))
+        rows: dict[tuple[str, str], Row] = {}
+        for trial in self._trials(stage) if stage in self.stages() else ():
+            row = self._read(stage, trial)
+            earlier = rows.get(row.identity)
+            if earlier and earlier.record.status is not Status.FAILED:
+                raise self._damaged(stage, trial, f"a second record of trial {row.record.number}")
+            rows[row.identity] = row
+        return rows
 
-    def timings(self, stage: str) -> dict[int, Timing]:
-        """Return what the trials of a stage cost, by plan number; errors as for `records`."""
-        return {record.number: timing for record, timing in self._rows(stage)}
-
-    def add(self, record: TrialRecord, timing: Timing, searched: Mapping[str, LogRange] | None = None) -> None:
+    def add(self, row: Row, searched: Mapping[str, LogRange] | None = None) -> None:
         """Store a finished trial, in one transaction.
 
         Args:
-            record: the outcome.
-            timing: what it cost.
+            row: the outcome.
             searched: the ranges of the parameters that the stage varies, by public name; Optuna's tools show these.
 
         Raises:
             HostError: the file is locked or cannot be written, or the disk is full.
         """
-        text = canonical_json(record)
+        record, text = row.record, canonical_json(row)
         params = {name: float(parameter(record.spec, name)) for name in searched or {}}
-        row = optuna.create_trial(
+        trial = optuna.create_trial(
             state=STATES[record.status],
             value=WORST if record.status is Status.DIVERGED else record.final("val_accuracy"),
             params=params,
             distributions={name: _around(range_, params[name]) for name, range_ in (searched or {}).items()},
-            user_attrs={"record": text, "sha256": _sha256(text), "timing": canonical_json(timing)},
+            user_attrs={"row": text, "sha256": _sha256(text)},
         )
         with _explained(self.path):
             if self._extended is not None:
                 _store_configuration(self._storage, self._extended)
                 self._extended = None
-            self._stage(record.stage).add_trial(row)
+            self._stage(record.stage).add_trial(trial)
 
     def _stage(self, name: str) -> optuna.Study:
         """Return Optuna's study of a stage, which is created where it is missing."""
@@ -164,19 +165,6 @@ class Study:
                 storage=self._storage, study_name=name, direction="maximize", load_if_exists=True
             )
         return self._stages[name]
-
-    def _rows(self, stage: str) -> list[tuple[TrialRecord, Timing]]:
-        """Return the valid records of a stage by plan number, each with its timing."""
-        if stage not in self.stages():
-            return []
-        rows: dict[int, tuple[TrialRecord, Timing]] = {}
-        for trial in self._trials(stage):
-            record, timing = self._read(stage, trial)
-            earlier, _ = rows.get(record.number, (None, None))
-            if earlier and earlier.status is not Status.FAILED and earlier.pack_key == record.pack_key:
-                raise self._damaged(stage, trial, f"a second record of trial {record.number}")
-            rows[record.number] = record, timing
-        return [rows[number] for number in sorted(rows)]
 
     def _trials(self, stage: str) -> list[FrozenTrial]:
         with _explained(self.path):
@@ -187,23 +175,23 @@ class Study:
                     self.path, f"stage {stage!r} must hold rows that Optuna can read, got {error}"
                 ) from error
 
-    def _read(self, stage: str, trial: FrozenTrial) -> tuple[TrialRecord, Timing]:
+    def _read(self, stage: str, trial: FrozenTrial) -> Row:
         """Return what one row holds, having checked that we wrote it."""
         if not trial.state.is_finished():
             raise self._damaged(stage, trial, f"a {trial.state.name} row, which no run of ours leaves")
-        text = trial.user_attrs.get("record")
+        text = trial.user_attrs.get("row")
         if not isinstance(text, str):
             raise self._damaged(stage, trial, "a row without a record")
         if trial.user_attrs.get("sha256") != _sha256(text):
             raise self._damaged(stage, trial, "a record that does not match its sha256")
         try:
-            record = from_json(text, TrialRecord)
-            timing = from_json(str(trial.user_attrs.get("timing")), Timing)
+            row = from_json(text, Row)
         except DataError as error:
             raise self._damaged(stage, trial, str(error)) from error
+        record = row.record
         if record.stage != stage or STATES[record.status] is not trial.state:
             raise self._damaged(stage, trial, f"a {trial.state.name} row for {record.status} of {record.stage!r}")
-        return record, timing
+        return row
 
     def _damaged(self, stage: str, trial: FrozenTrial, got: str) -> DataError:
         return _data_error(

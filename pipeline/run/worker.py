@@ -6,17 +6,17 @@ The file is how a finished pack waits for its turn to be recorded, and how it su
 import hashlib
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from pipeline.data import Split, open_split
 from pipeline.errors import DataError
-from pipeline.evaluate import Prediction, predict
-from pipeline.files import atomic, write_text
-from pipeline.records import Curves, Provenance, Status, Timing, TrialRecord
-from pipeline.run.blas import provenance
+from pipeline.evaluate import predict
+from pipeline.files import write_text
+from pipeline.records import Curves, Provenance, Row, Status, Timing, TrialRecord
+from pipeline.run import networks
+from pipeline.run.provenance import provenance
 from pipeline.spec import Pack, canonical_json, from_json
 from pipeline.train import EpochReport, train
 
@@ -43,6 +43,23 @@ class Task:
     result: Path
     networks: Path | None
 
+    def network(self, index: int) -> Path | None:
+        """Return the file for the network of the trial at `index`; None where networks are not kept."""
+        return self.networks / f"{self.numbers[index]}.npz" if self.networks else None
+
+    def identity(self, index: int) -> tuple[str, str]:
+        """Return what `Row.identity` says of the trial at `index`."""
+        return self.trials.trials[index].key, self.trials.key
+
+    def placed(self, index: int, record: TrialRecord) -> TrialRecord:
+        """Return the record of the trial at `index` with its place in this plan."""
+        return replace(record, number=self.numbers[index], pack=self.pack, replicate=self.replicate)
+
+    def has_network(self, index: int, record: TrialRecord) -> bool:
+        """Whether the network of a complete trial is there, whole, where networks are kept."""
+        path = self.network(index)
+        return path is None or record.status is not Status.COMPLETE or networks.is_whole(path, record.spec.key)
+
     def record(self, index: int, status: Status, reason: str = "") -> TrialRecord:
         """Return the record of the trial at `index` in the pack, as far as the task alone determines it."""
         return TrialRecord(
@@ -62,14 +79,38 @@ class Outcome:
     """What became of a pack: a record per trial, in the pack's order, what it cost, and what computed it."""
 
     records: tuple[TrialRecord, ...]
-    timing: Timing
-    provenance: Provenance | None  # None where nothing was computed
+    timing: Timing | None = None
+    provenance: Provenance | None = None
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows to store."""
+        return tuple(Row(record, self.timing, self.provenance) for record in self.records)
 
 
 def work(task: Task, split: Path) -> None:
-    """Compute `task` on the rows in the folder `split`; write its outcome, whole or not at all, to `task.result`."""
+    """Compute `task` on the rows in the folder `split`; write its outcome, whole or not at all, to `task.result`.
+
+    A task that is dispatched again because another one broke the pool may have been done before.
+    """
+    with suppress(DataError):
+        if waiting(task):
+            return
     text = canonical_json(compute(task, open_split(split)))
     write_text(task.result, f"{_digest(text)}\n{text}\n")
+
+
+def waiting(task: Task) -> Outcome | None:
+    """Return the outcome that waits in the task's file, if there is one, with its networks where they are wanted.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    if not task.result.exists():
+        return None
+    outcome = read_outcome(task.result)
+    whole = all(task.has_network(index, record) for index, record in enumerate(outcome.records))
+    return outcome if whole else None
 
 
 def read_outcome(path: Path) -> Outcome:
@@ -129,22 +170,10 @@ def _test(task: Task, report: EpochReport, split: Split) -> dict[int, float]:
     for position, trial in enumerate(report.trials.tolist()):
         correct = int((prediction.classes[position] == split.y_test).sum())
         accuracies[trial] = correct / len(split.y_test)
-        _keep(task, trial, position, report, prediction)
+        path = task.network(trial)
+        if path:
+            networks.write(path, task.trials.trials[trial].key, report.network, prediction, position)
     return accuracies
-
-
-def _keep(task: Task, trial: int, position: int, report: EpochReport, prediction: Prediction) -> None:
-    """Write one network: its parameters, its moving averages, its test predictions, the key of its trial."""
-    network = report.network
-    arrays = {name: np.ascontiguousarray(array[position]) for name, array in network.parameters.items()}
-    for layer, moments in enumerate(network.averages, start=1):
-        arrays[f"mean{layer}"] = moments.mean[position]
-        arrays[f"variance{layer}"] = moments.variance[position]
-    arrays["key"] = np.array(task.trials.trials[trial].key)
-    arrays["test_predicted"] = prediction.classes[position]
-    arrays["test_confidence"] = prediction.confidence[position]
-    with atomic(Path(task.networks or "") / f"{task.numbers[trial]}.npz") as file:
-        np.savez(file, allow_pickle=False, **arrays)
 
 
 def _digest(text: str) -> str:

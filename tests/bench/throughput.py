@@ -20,7 +20,7 @@ import numpy as np
 
 from pipeline.data import Split, open_split
 from pipeline.run.blas import blas_pools, single_thread
-from pipeline.run.preview import private_memory
+from pipeline.run.calibrate import private_memory
 from pipeline.spec import NetworkSpec, Pack, ScheduleSpec, TrialSpec
 from pipeline.train import train
 

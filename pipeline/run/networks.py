@@ -1,0 +1,75 @@
+"""The files of trained networks: parameters, moving averages and test predictions of one trial, as .npz."""
+
+import zipfile
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.affine import Array
+from pipeline.core.network import Network
+from pipeline.errors import DataError
+from pipeline.evaluate import Prediction
+from pipeline.files import atomic
+
+
+@dataclass(frozen=True)
+class StoredNetwork:
+    """What a figure needs of a stored network: W1 (D, H), and each test row's likeliest class and its probability."""
+
+    first_layer: Array
+    predicted: NDArray[np.intp]
+    confidence: Array
+
+
+def write(path: Path, key: str, network: Network, prediction: Prediction, position: int) -> None:
+    """Write the network at `position` of a pack.
+
+    The file holds W1, b1, gamma1, beta1, ..., mean1, variance1, ..., test_predicted, test_confidence, and the key of
+    the trial.
+    """
+    arrays: dict[str, NDArray[Any]] = {
+        name: np.ascontiguousarray(array[position]) for name, array in network.parameters.items()
+    }
+    for layer, moments in enumerate(network.averages, start=1):
+        arrays[f"mean{layer}"] = moments.mean[position]
+        arrays[f"variance{layer}"] = moments.variance[position]
+    arrays["key"] = np.array(key)
+    arrays["test_predicted"] = prediction.classes[position]
+    arrays["test_confidence"] = prediction.confidence[position]
+    with atomic(path) as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def is_whole(path: Path, key: str) -> bool:
+    """Whether `path` holds, undamaged, the network of the trial called `key`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            intact = archive.testzip() is None
+        with np.load(path, allow_pickle=False) as stored:
+            return intact and str(stored["key"]) == key
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return False
+
+
+def read(path: Path) -> StoredNetwork:
+    """Return the network that `write` wrote to `path`.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return StoredNetwork(stored["W1"], stored["test_predicted"], stored["test_confidence"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} must be a network of a finished run, got {error}") from error
+
+
+def keep_only(folder: Path, numbers: Collection[int]) -> None:
+    """Remove the networks of all numbers but these; files of other names are somebody else's."""
+    for path in folder.glob("*.npz"):
+        if path.stem.isdecimal() and int(path.stem) not in numbers:
+            path.unlink()
