@@ -2,8 +2,10 @@
 
 import importlib
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from sweeps.cli import Entry
+if TYPE_CHECKING:
+    from sweeps.cli import Entry
 
 MODULES: Mapping[str, str] = {
     "lambda": "sweeps.lambda_search",
@@ -13,10 +15,10 @@ MODULES: Mapping[str, str] = {
 """The sweeps: name -> module with an ENTRY."""
 
 
-class Sweeps(Mapping[str, Entry]):
+class Sweeps(Mapping[str, "Entry"]):
     """The entries of MODULES by name; a module is imported when it is asked for, as most take a second or two."""
 
-    def __getitem__(self, name: str) -> Entry:
+    def __getitem__(self, name: str) -> "Entry":
         entry: Entry = importlib.import_module(MODULES[name]).ENTRY
         return entry
 

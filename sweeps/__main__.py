@@ -3,37 +3,45 @@
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from pipeline.errors import PipelineError, one_of
 from sweeps import SWEEPS
-from sweeps.cli import Entry, overview, parse
+
+# All that takes time to import is imported within main's try, where Ctrl-C has its one line.
+if TYPE_CHECKING:
+    from sweeps.cli import Entry
 
 BUG = 1
 STOPPED = 128  # plus the signal's number, as shells do
 
 
-def main(argv: Sequence[str] | None = None, sweeps: Mapping[str, Entry] = SWEEPS) -> int:
+def main(argv: Sequence[str] | None = None, sweeps: Mapping[str, "Entry"] = SWEEPS) -> int:
     """Run the sweep that `argv` (without it: the command line) asks for and return the exit code.
 
     0 done, 1 a bug of ours, 2 bad input or configuration, 3 the surroundings, 4 damaged data, 130, 141 and 143 stopped
     by SIGINT, SIGPIPE and SIGTERM. What went wrong is the first line on stderr; --debug adds the traceback.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    debug = "--debug" in arguments
     try:
         with _terminable():
-            _command(arguments, sweeps)
-            sys.stdout.flush()  # a reader who has left is noticed here, not after the exit code is fixed
-    except PipelineError as error:
-        return _failed(str(error), error, debug, error.exit_code)
+            return _explained(list(sys.argv[1:] if argv is None else argv), sweeps)
     except KeyboardInterrupt:
         return _stopped(signal.SIGINT)
     except _Terminated:
         return _stopped(signal.SIGTERM)
+
+
+def _explained(arguments: Sequence[str], sweeps: Mapping[str, "Entry"]) -> int:
+    from pipeline.errors import PipelineError  # noqa: PLC0415
+
+    debug = "--debug" in arguments
+    try:
+        _command(arguments, sweeps)
+        sys.stdout.flush()  # a reader who has left is noticed here, not after the exit code is fixed
+    except PipelineError as error:
+        return _failed(str(error), error, debug, error.exit_code)
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _reader_left():
             return STOPPED + signal.SIGPIPE
@@ -42,7 +50,10 @@ def main(argv: Sequence[str] | None = None, sweeps: Mapping[str, Entry] = SWEEPS
     return 0
 
 
-def _command(arguments: Sequence[str], sweeps: Mapping[str, Entry]) -> None:
+def _command(arguments: Sequence[str], sweeps: Mapping[str, "Entry"]) -> None:
+    from pipeline.errors import one_of  # noqa: PLC0415
+    from sweeps.cli import overview, parse  # noqa: PLC0415
+
     if not arguments or arguments[0] in {"-h", "--help"}:
         print(overview(sweeps))
         return
@@ -56,6 +67,8 @@ def _command(arguments: Sequence[str], sweeps: Mapping[str, Entry]) -> None:
 def _failed(message: str, error: Exception, debug: bool, code: int) -> int:
     print("error:", " ".join(message.split("\n")), file=sys.stderr)
     if debug:
+        import traceback  # noqa: PLC0415
+
         traceback.print_exception(error)
     return code
 

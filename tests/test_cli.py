@@ -18,6 +18,8 @@ from sweeps import SWEEPS
 from sweeps.__main__ import main
 from sweeps.cli import SCALES, Entry, LambdaFlag, Options, flags, parse
 
+ROOT = Path(__file__).resolve().parents[1]
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -275,3 +277,28 @@ print(sorted({heavy!r} & sys.modules.keys()))
     finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert finished.stdout == "[]\n"
     assert finished.stderr.startswith("error: sweep must be one of ")
+
+
+def test_what_comes_before_the_answer_to_ctrl_c_takes_no_time_to_import() -> None:
+    script = """
+import sys
+before = set(sys.modules)
+import sweeps.__main__
+print(*{name.partition(".")[0] for name in sys.modules.keys() - before})
+"""
+    finished = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(finished.stdout.split()) - sys.stdlib_module_names == {"sweeps"}
+
+
+@pytest.mark.parametrize("arguments", [[], ["data", "--help"], ["no-such-sweep"]])
+def test_ctrl_c_while_libraries_are_imported_is_one_line(arguments: Sequence[str], tmp_path: Path) -> None:
+    (tmp_path / "tyro.py").write_text("import signal; signal.raise_signal(signal.SIGINT)")
+    finished = sweeps_process(*arguments, PYTHONPATH=str(tmp_path))
+    assert finished.returncode == 130
+    assert finished.stderr == "stopped by SIGINT; the same command continues from here\n"
+
+
+def sweeps_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m sweeps`` as a process of its own."""
+    command = [sys.executable, "-m", "sweeps", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False)
