@@ -151,21 +151,16 @@ def _network_figures(finished: Finished, record: TrialRecord) -> Iterator[tuple[
     layer = images.first_layer(network.first_layer, split.shape, subtitle=subtitle)
     if layer:
         yield "first-layer", layer
-    if split.x_test is None or split.y_test is None:  # the final stage opens the test set
+    x, y = split.x_test, split.y_test
+    if x is None or y is None:  # the final stage opens the test set
         return
-    yield "confusion", images.confusion_matrix(split.y_test, network.predicted, split.classes, subtitle=subtitle)
+    predicted, confidence = network.predicted, network.confidence
+    yield "confusion", images.confusion_matrix(y, predicted, split.classes, subtitle=subtitle)
     if split.shape:
-        yield (
-            "misclassified",
-            images.misclassified(
-                split.images(split.x_test),
-                split.y_test,
-                network.predicted,
-                network.confidence,
-                split.classes,
-                subtitle=subtitle,
-            ),
+        page = images.misclassified(
+            lambda rows: split.images(x[rows]), y, predicted, confidence, split.classes, subtitle=subtitle
         )
+        yield "misclassified", page
 
 
 def summarise(best: Mapping[str, Any], finished: Finished, console: Console) -> None:

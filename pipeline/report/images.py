@@ -4,7 +4,7 @@ Images to draw are (height, width, channels) with values in 0..1; one channel is
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -93,7 +93,7 @@ def confusion_matrix(
 
 
 def misclassified(
-    images: ArrayLike,
+    images: Callable[[NDArray[np.intp]], ArrayLike],
     true: ArrayLike,
     predicted: ArrayLike,
     confidence: ArrayLike,
@@ -105,7 +105,8 @@ def misclassified(
     """Draw the wrong predictions of highest probability, each under "true -> predicted, p".
 
     Args:
-        images: (B, height, width, channels), values in 0..1, as `Split.images` gives them.
+        images: indices (n,) -> those images (n, height, width, channels), values in 0..1; only the mistakes shown
+            are asked for.
         true: (B,) class indices.
         predicted: (B,) class indices.
         confidence: (B,) probability of the predicted class.
@@ -124,12 +125,11 @@ def misclassified(
         if not len(worst):
             style.nothing_to_show(figure.add_subplot(), f"all {len(truth):,} images are classified correctly")
             return figure
-        pixels = np.asarray(images)
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes in grid.flat:
             axes.set_axis_off()
-        for axes, index in zip(grid.flat, worst, strict=False):
-            _show(axes, pixels[index])
+        for axes, index, pixels in zip(grid.flat, worst, np.asarray(images(worst)), strict=False):
+            _show(axes, pixels)
             names = f"{_short(classes[truth[index]])} →\n{_short(classes[guess[index]])}, {p[index]:.2f}"
             axes.set_title(names, fontsize=8.5, loc="center", pad=3)
     return figure

@@ -50,7 +50,7 @@ def confusion_figure(search, final) -> Figure:
 
 
 def mistakes_figure(search, final) -> Figure:
-    return misclassified(PIXELS, TRUE, GUESS, P, NAMES, subtitle="cats")
+    return misclassified(PIXELS.__getitem__, TRUE, GUESS, P, NAMES, subtitle="cats")
 
 
 CHARTS = [search_figure, curves_figure, rate_figure, final_figure]
@@ -351,7 +351,7 @@ def test_mistakes_come_by_falling_confidence_with_their_own_images(search, final
 
 
 def test_no_mistakes_are_said_to_be_none():
-    assert "all 6 images are classified correctly" in texts(misclassified(PIXELS, TRUE, TRUE, P, NAMES))
+    assert "all 6 images are classified correctly" in texts(misclassified(PIXELS.__getitem__, TRUE, TRUE, P, NAMES))
 
 
 def test_describe_names_the_data_and_the_network_and_lists_what_differs(record):
