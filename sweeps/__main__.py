@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sweeps.cli import Entry
 
 BUG = 1
+STDOUT, STDERR = 1, 2
 STOPPED = 128  # plus the signal's number, as shells do
 
 
@@ -24,6 +25,7 @@ def main(argv: Sequence[str] | None = None, sweeps: Mapping[str, "Entry"] = SWEE
     0 done, 1 a bug of ours, 2 bad input or configuration, 3 the surroundings, 4 damaged data, 130, 141 and 143 stopped
     by SIGINT, SIGPIPE and SIGTERM. What went wrong is the first line on stderr; --debug adds the traceback.
     """
+    _open_closed_streams()
     try:
         with _terminable():
             return _explained(list(sys.argv[1:] if argv is None else argv), sweeps)
@@ -62,6 +64,19 @@ def _command(arguments: Sequence[str], sweeps: Mapping[str, "Entry"]) -> None:
     request = parse(name, entry, rest)
     if request is not None:
         entry.execute(*request)
+
+
+def _open_closed_streams() -> None:
+    """Let what is said on a stream that the shell closed (``>&-``) go nowhere.
+
+    Python leaves None in the place of such a stream, and the next file to be opened, a database perhaps, would get its
+    number and whatever a library writes there.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    sys.stdout = sys.stdout or os.fdopen(STDOUT, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(STDERR, "w", encoding="utf-8", closefd=False)
 
 
 def _failed(message: str, error: Exception, debug: bool, code: int) -> int:

@@ -302,3 +302,19 @@ def sweeps_process(*arguments: str, **environment: str) -> subprocess.CompletedP
     """Run ``python -m sweeps`` as a process of its own."""
     command = [sys.executable, "-m", "sweeps", *arguments]
     return subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_costs_nothing_and_no_file_gets_its_number(closed: str, tmp_path: Path) -> None:
+    script = f"""
+import os, subprocess, sys
+from sweeps.__main__ import main
+code = main([])
+lowest = os.open("{tmp_path}", os.O_RDONLY)
+child = subprocess.run([sys.executable, "-c", "print('to nobody', flush=True)"]).returncode
+open("{tmp_path}/seen", "w").write(f"{{code}} {{lowest > 2}} {{child}}")
+"""
+    command = ["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, script]
+    finished = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert (tmp_path / "seen").read_text() == "0 True 0"
