@@ -7,7 +7,6 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
 from pipeline.core.gradcheck import BOUND, STEP, Comparison, compare
@@ -17,6 +16,7 @@ from pipeline.files import make_folder
 from pipeline.report.tables import write_csv
 from pipeline.spec import BATCH_NORM, InitSpec, NetworkSpec, positive_integer
 from sweeps.cli import Entry, Options
+from sweeps.terminal import Terminal
 
 LAMBDAS = (0.0, 0.1)
 CLASSES = 10
@@ -61,7 +61,7 @@ def execute(config: GradientCheck, options: Options) -> None:
         PipelineError: a gradient is wrong, which is a bug of ours.
     """
     rows = list(check(config, options.seed))
-    Console(highlight=False).print(_screen(rows))
+    Terminal(highlight=False).print(_screen(rows))
     folder = make_folder(options.artifacts / "gradient-check")
     write_csv(folder / "gradients.csv", _frame(rows))
     wrong = [row for row in rows if not row.comparison.passed]

@@ -24,6 +24,7 @@ from pipeline.run.study import Study
 from pipeline.run.sweep import Runner, Sweep
 from pipeline.spec import DataSpec, canonical_json
 from sweeps.cli import Options
+from sweeps.terminal import Terminal
 
 Conclusion = TypeVar("Conclusion")
 
@@ -36,7 +37,7 @@ FIGURES = "figures"
 
 def terminal() -> Console:
     """Return the console of a sweep: it prints what it is told, as paths may hold [brackets] and :colons:."""
-    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    return Terminal(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)

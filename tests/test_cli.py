@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NoReturn, Self
+from typing import IO, Any, Literal, NoReturn, Self
 
 import pytest
 
@@ -298,10 +298,31 @@ def test_ctrl_c_while_libraries_are_imported_is_one_line(arguments: Sequence[str
     assert finished.stderr == "stopped by SIGINT; the same command continues from here\n"
 
 
-def sweeps_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+SMALL_CHECK = ["gradient-check", "--hidden", "2", "--inputs", "2", "--batch-size", "3", "--artifacts"]
+
+
+@pytest.mark.parametrize("arguments", [["data", "--dataset", "digits", "--artifacts"], SMALL_CHECK])
+def test_a_pipe_whose_reader_leaves_ends_every_command_without_a_word(arguments: Sequence[str], tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stdout:
+        finished = sweeps_process(*arguments, str(tmp_path), stdout=stdout)
+    assert (finished.returncode, finished.stderr) == (141, "")
+
+
+def sweeps_process(
+    *arguments: str, stdout: IO[str] | int = subprocess.PIPE, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run ``python -m sweeps`` as a process of its own."""
-    command = [sys.executable, "-m", "sweeps", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "sweeps", *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("closed", [">&-", "<&- >&-", "<&- >&- 2>&-"])
