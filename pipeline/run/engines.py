@@ -93,7 +93,8 @@ class LokyEngine:
 
         Raises:
             PipelineError: `function` raised it.
-            HostError: workers die before they start anything, or BLAS cannot be pinned.
+            HostError: workers die before they start anything, BLAS cannot be pinned, or the folder for temporary files
+                cannot be written.
         """
         waiting = dict(items)
         barren = 0
@@ -156,7 +157,8 @@ def _attempt(function: Callable[[Item], Result], name: str, item: Item, marker: 
     """Apply `function` in the worker; `marker` exists while it runs, and stays if the worker dies of it."""
     outcome: Result | Failure
     with single_thread():
-        marker.write_text(name)
+        with _explained():
+            marker.write_text(name)
         try:
             outcome = function(item)
         except PipelineError:
@@ -164,16 +166,18 @@ def _attempt(function: Callable[[Item], Result], name: str, item: Item, marker: 
         except Exception as error:
             message = " ".join(str(error).split())
             outcome = Failure(f"{type(error).__name__}: {message}" if message else type(error).__name__)
-        marker.unlink()
+        with _explained():
+            marker.unlink()
     return name, outcome
 
 
 def _unfinished(waiting: Mapping[str, Item], scratch: Path) -> list[str]:
     """Return the names of the waiting items that had begun and not ended, and clear their markers."""
     begun = set()
-    for marker in scratch.iterdir():
-        begun.add(marker.read_text())
-        marker.unlink()
+    with _explained():
+        for marker in scratch.iterdir():
+            begun.add(marker.read_text())
+            marker.unlink()
     return [name for name in waiting if name in begun]
 
 
@@ -186,12 +190,19 @@ def _cause(death: TerminatedWorkerError) -> str:
 @contextmanager
 def _scratch() -> Iterator[Path]:
     """Open a folder for the markers, which is gone at the end."""
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="sweep-")
-    except OSError as error:
-        raise unwritable(Path("the folder for temporary files"), error) from error
+    with _explained():
+        folder = tempfile.TemporaryDirectory(prefix="sweep-", ignore_cleanup_errors=True)
     with folder as name:
         yield Path(name)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn an OSError about the markers into the HostError that it is."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(Path("the folder for temporary files"), error) from error
 
 
 @contextmanager

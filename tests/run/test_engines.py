@@ -1,10 +1,13 @@
 """The local engine: every item is answered once, the guilty alone fail, and no worker outlives its driver."""
 
+import errno
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,8 +18,9 @@ from joblib.externals.loky import get_reusable_executor
 
 from pipeline.errors import ConfigError, HostError
 from pipeline.records import Provenance
-from pipeline.run.blas import blas_pools, provenance
+from pipeline.run.blas import blas_pools
 from pipeline.run.engines import Failure, LokyEngine
+from pipeline.run.provenance import provenance
 
 PATIENCE = 20.0
 """Seconds until a process that should be gone is called an orphan."""
@@ -117,6 +121,41 @@ def test_an_item_that_kills_its_workers_is_given_up_and_the_others_finish(capfd:
         "killed": Failure("worker died 3 times (SIGKILL(-9))")
     }
     assert capfd.readouterr() == ("", "")
+
+
+def full_for_markers(refused: str) -> Callable[..., None]:
+    """Return Path.write_text on a disk without room for one marker."""
+    honest = Path.write_text
+
+    def write_text(path: Path, text: str) -> None:
+        if text == refused:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        honest(path, text)
+
+    return write_text
+
+
+def test_a_full_folder_for_temporary_files_is_the_hosts_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "write_text", full_for_markers("b"))
+    answers = LokyEngine(1).run(troubled, {"a": "a", "b": "b"})
+    assert next(answers) == ("a", "A")
+    with pytest.raises(HostError, match="the folder for temporary files must be writable, got No space left"):
+        next(answers)
+
+
+def empty(folder: str) -> None:
+    """What cleaners of temporary folders do to long runs."""
+    for path in Path(folder).iterdir():
+        shutil.rmtree(path)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_folder_for_temporary_files_that_vanishes_is_the_hosts_fault(
+    jobs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(HostError, match="the folder for temporary files must be writable, got No such file"):
+        list(LokyEngine(jobs).run(empty, {"a": str(tmp_path), "b": str(tmp_path)}))
 
 
 def test_a_worker_that_dies_once_costs_nothing(tmp_path: Path) -> None:
