@@ -1,5 +1,6 @@
 """The files of trained networks: parameters, moving averages and test predictions of one trial, as .npz."""
 
+import re
 import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from pipeline.errors import DataError
 from pipeline.evaluate import Prediction
 from pipeline.files import atomic
 
+_NUMBER = re.compile("0|[1-9][0-9]*")
+"""The names of our files, without .npz."""
+
 
 @dataclass(frozen=True)
 class StoredNetwork:
@@ -25,11 +29,11 @@ class StoredNetwork:
     confidence: Array
 
 
-def write(path: Path, key: str, network: Network, prediction: Prediction, position: int) -> None:
+def write(path: Path, identity: tuple[str, str], network: Network, prediction: Prediction, position: int) -> None:
     """Write the network at `position` of a pack.
 
-    The file holds W1, b1, gamma1, beta1, ..., mean1, variance1, ..., test_predicted, test_confidence, and the key of
-    the trial.
+    The file holds W1, b1, gamma1, beta1, ..., mean1, variance1, ..., test_predicted, test_confidence, and what
+    was run: the keys of the trial and of its pack.
     """
     arrays: dict[str, NDArray[Any]] = {
         name: np.ascontiguousarray(array[position]) for name, array in network.parameters.items()
@@ -37,20 +41,20 @@ def write(path: Path, key: str, network: Network, prediction: Prediction, positi
     for layer, moments in enumerate(network.averages, start=1):
         arrays[f"mean{layer}"] = moments.mean[position]
         arrays[f"variance{layer}"] = moments.variance[position]
-    arrays["key"] = np.array(key)
+    arrays["key"], arrays["pack_key"] = map(np.array, identity)
     arrays["test_predicted"] = prediction.classes[position]
     arrays["test_confidence"] = prediction.confidence[position]
     with atomic(path) as file:
         np.savez(file, allow_pickle=False, **arrays)
 
 
-def is_whole(path: Path, key: str) -> bool:
-    """Whether `path` holds, undamaged, the network of the trial called `key`."""
+def is_whole(path: Path, identity: tuple[str, str]) -> bool:
+    """Whether `path` holds, undamaged, the network of what was run: a trial in a pack."""
     try:
         with zipfile.ZipFile(path) as archive:
             intact = archive.testzip() is None
         with np.load(path, allow_pickle=False) as stored:
-            return intact and str(stored["key"]) == key
+            return intact and (str(stored["key"]), str(stored["pack_key"])) == identity
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return False
 
@@ -71,5 +75,5 @@ def read(path: Path) -> StoredNetwork:
 def keep_only(folder: Path, numbers: Collection[int]) -> None:
     """Remove the networks of all numbers but these; files of other names are somebody else's."""
     for path in folder.glob("*.npz"):
-        if path.stem.isdecimal() and int(path.stem) not in numbers:
+        if _NUMBER.fullmatch(path.stem) and int(path.stem) not in numbers:
             path.unlink()

@@ -58,7 +58,7 @@ class Task:
     def has_network(self, index: int, record: TrialRecord) -> bool:
         """Whether the network of a complete trial is there, whole, where networks are kept."""
         path = self.network(index)
-        return path is None or record.status is not Status.COMPLETE or networks.is_whole(path, record.spec.key)
+        return path is None or record.status is not Status.COMPLETE or networks.is_whole(path, self.identity(index))
 
     def record(self, index: int, status: Status, reason: str = "") -> TrialRecord:
         """Return the record of the trial at `index` in the pack, as far as the task alone determines it."""
@@ -172,7 +172,7 @@ def _test(task: Task, report: EpochReport, split: Split) -> dict[int, float]:
         accuracies[trial] = correct / len(split.y_test)
         path = task.network(trial)
         if path:
-            networks.write(path, task.trials.trials[trial].key, report.network, prediction, position)
+            networks.write(path, task.identity(trial), report.network, prediction, position)
     return accuracies
 
 
