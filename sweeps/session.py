@@ -147,7 +147,7 @@ class Session:
         Raises:
             ConfigError: the run would be refused.
         """
-        if not self._study.exists():
+        if self.source.dataset is None or not self._study.exists():  # without data nobody knows whose study it is
             return expected(sweep, self._plan, lambda _stage: {})
         with Study.open(self._study, self._fingerprint, self._keys) as study:
             return expected(sweep, self._plan, study.rows)
@@ -229,9 +229,7 @@ def write_best(folder: Path, best: Mapping[str, Any]) -> None:
 
 def _write_tables(finished: Finished, rows: Sequence[Row]) -> None:
     records = finished.records
-    timings = {
-        (record.stage, record.number): row.timing for record, row in zip(records, rows, strict=True) if row.timing
-    }
+    timings = {(row.record.stage, row.record.number): row.timing for row in rows if row.timing}
     for name, frame in {
         "trials": tables.trials_table(records),
         "curves": tables.curves_table(records),

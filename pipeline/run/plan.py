@@ -1,7 +1,7 @@
 """What a stage wants, as tasks in plan order, and which of it is there: the same for a run and for its preview."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.records import Row, Status, TrialRecord
@@ -59,17 +59,21 @@ class StagePlan:
         """Return the indices of the task's trials that are not there, or without the network they should have."""
         return [index for index in range(len(task.numbers)) if not self._present(task, index)]
 
-    def records(self) -> list[TrialRecord]:
-        """Return the records of all tasks so far, each with its place in this plan."""
-        return [
-            task.placed(index, self.rows[task.identity(index)].record)
-            for task in self.tasks
-            for index in range(len(task.numbers))
+    def placed(self) -> list[Row]:
+        """Return the rows of all tasks so far in plan order, each with its place in this plan."""
+        found = [
+            (task, index, self.rows[task.identity(index)]) for task in self.tasks for index in range(len(task.numbers))
         ]
+        rows = [replace(row, record=task.placed(index, row.record)) for task, index, row in found]
+        return sorted(rows, key=lambda row: row.record.number)
+
+    def records(self) -> list[TrialRecord]:
+        """Return the records of the placed rows."""
+        return [row.record for row in self.placed()]
 
     def result(self) -> StageResult:
         """Return the result of the completed stage."""
-        return StageResult(self.stage, tuple(sorted(self.records(), key=lambda record: record.number)))
+        return StageResult(self.stage, tuple(self.records()))
 
     def present(self) -> int:
         """Count the trials that need no computing, as far as the rounds can be told from what is stored."""

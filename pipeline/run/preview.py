@@ -7,7 +7,7 @@ import heapq
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -67,22 +67,24 @@ def expected(sweep: Sweep[Conclusion], plan: Plan, stored: Rows) -> list[StageNe
         stage = next(sweep)
         while True:
             staged = StagePlan(plan, stage, dict(stored(stage.name)))
-            missing = []
+            missing, packs = 0, []
             for tasks in staged.rounds():
                 for task in tasks:
-                    if staged.missing(task):
-                        missing.append(task.trials)
-                        staged.rows |= {row.identity: row for row in _invented(stage, task)}
-            present = stage.count - sum(len(pack.trials) for pack in missing)
-            needs.append(StageNeeds(stage, present, tuple(missing)))
+                    absent = staged.missing(task)
+                    if absent:
+                        missing += len(absent)
+                        packs.append(task.trials)
+                        staged.rows |= {row.identity: row for row in _invented(stage, task, absent)}
+            needs.append(StageNeeds(stage, stage.count - missing, tuple(packs)))
             stage = sweep.send(staged.result())
     except StopIteration:
         return needs
 
 
-def _invented(stage: Stage, task: Task) -> Iterator[Row]:
-    """Yield rows whose accuracies fall off from the middle of the range, with some noise over the replicates."""
-    for index, trial in enumerate(task.trials.trials):
+def _invented(stage: Stage, task: Task, absent: Sequence[int]) -> Iterator[Row]:
+    """Yield rows for the absent trials of a task: the middle of the range does best, with noise over replicates."""
+    for index in absent:
+        trial = task.trials.trials[index]
         noise = 0.002 * (-1) ** (task.replicate + task.numbers[index])
         curves = Curves(val_accuracy=(0.5 - 0.03 * _from_middle(stage, trial) ** 4 + noise,))
         yield Row(replace(task.record(index, Status.COMPLETE), curves=curves))

@@ -66,7 +66,7 @@ class Runner:
         split: returns the folder of standardised rows for a DataSpec, made if need be.
         watcher: who is told.
         computed: how many trials were computed so far.
-        rows: what was stored or found stored of the stages so far, by stage.
+        rows: the rows of the stages so far in plan order, by stage.
     """
 
     plan: Plan
@@ -95,9 +95,7 @@ class Runner:
         self.watcher.stage(stage, staged.present())
         for tasks in staged.rounds():
             self._complete(staged, tasks)
-        self.rows[stage.name] = [
-            staged.rows[task.identity(index)] for task in staged.tasks for index in range(len(task.numbers))
-        ]
+        self.rows[stage.name] = staged.placed()
         return staged.result()
 
     def _complete(self, staged: StagePlan, tasks: Sequence[Task]) -> None:
