@@ -1,7 +1,9 @@
 """The files of trained networks: parameters, moving averages and test predictions of one trial, as .npz."""
 
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,9 @@ from pipeline.files import atomic
 
 _NUMBER = re.compile("0|[1-9][0-9]*")
 """The names of our files, without .npz."""
+
+_DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile)
+"""What zipfile and NumPy raise about bytes that are not as they were written."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ def is_whole(path: Path, identity: tuple[str, str]) -> bool:
             intact = archive.testzip() is None
         with np.load(path, allow_pickle=False) as stored:
             return intact and (str(stored["key"]), str(stored["pack_key"])) == identity
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except _DAMAGE:
         return False
 
 
@@ -68,7 +73,7 @@ def read(path: Path) -> StoredNetwork:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return StoredNetwork(stored["W1"], stored["test_predicted"], stored["test_confidence"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise DataError(f"{path} must be a network of a finished run, got {error}") from error
 
 
