@@ -62,6 +62,7 @@ def _numpy_blas() -> str:
 def _revision() -> str:
     """Return the git revision of the checkout that this code runs from, as Provenance states it."""
     try:
+        _git("ls-files", "--error-unmatch", Path(__file__).name)  # installed inside another project's checkout?
         return _git("rev-parse", "HEAD") + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
