@@ -1,6 +1,7 @@
 """The store: what goes in comes out, what we did not write is refused, and a run keeps its configuration."""
 
 import dataclasses
+import hashlib
 import json
 import logging.handlers
 import queue
@@ -15,26 +16,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, DataError, HostError
-from pipeline.records import Curves, Status, Timing, TrialRecord
+from pipeline.records import Curves, Provenance, Row, Status, Timing, TrialRecord
 from pipeline.run.samplers import LogRange, round_significant
 from pipeline.run.study import Study, propose
-from pipeline.spec import DataSpec, TrialSpec
+from pipeline.spec import DataSpec, TrialSpec, canonical_json
 
 CONFIGURATION = {"dataset": "digits", "seed": 0, "coarse": {"count": 16}, "refine": {"replicates": 4, "range": (1, 2)}}
 BUDGETS = ("refine.replicates",)
 DATA = DataSpec("digits", "abc", inputs=64, classes=10, n_train=1000, n_val=100, n_test=0)
 CURVES = Curves(step=(0, 10), epoch=(0, 1), cycle=(0, 0), val_accuracy=(0.1, 1 / 3), val_loss=(2.3, 1e-300))
 TIMING = Timing(seconds=1.5, cpu_seconds=1.25, trials=8, worker=4711)
+PROVENANCE = Provenance({"numpy": "2.4.0", "scipy": "1.17.0"}, "openblas 0.3.30", "SkylakeX", 1, "3.11.7", {}, "abc+")
 RANGE = {"lambda": LogRange(1e-5, 1e-1)}
 
 
-def record(number: int, status: Status = Status.COMPLETE, lambda_: float = 0.005, stage: str = "coarse") -> TrialRecord:
-    spec = TrialSpec(data=DATA, lambda_=lambda_, init_seed=7)
+def row(
+    number: int, status: Status = Status.COMPLETE, lambda_: float = 0.005, stage: str = "coarse", pack_key: str = "pack"
+) -> Row:
+    """Return the row of a trial whose seed is its number: other numbers are other trials."""
+    spec = TrialSpec(data=DATA, lambda_=lambda_, init_seed=number)
     curves = (
         CURVES if status in (Status.COMPLETE, Status.PRUNED) else Curves(step=(0,), epoch=(0,), val_accuracy=(0.1,))
     )
     reason = "the loss was nan in step 3" if status is Status.DIVERGED else ""
-    return TrialRecord(stage, number, 0, 0, spec, status, curves, reason=reason)
+    record = TrialRecord(stage, number, 0, 0, spec, status, curves, reason=reason, pack_key=pack_key)
+    return Row(record) if status is Status.FAILED else Row(record, TIMING, PROVENANCE)
+
+
+def placed(item: Row, number: int, pack: int = 0) -> Row:
+    """Return `item` at another place of the plan."""
+    return dataclasses.replace(item, record=dataclasses.replace(item.record, number=number, pack=pack))
 
 
 @pytest.fixture
@@ -69,34 +80,42 @@ def optuna_rows(path: Path, stage: str = "coarse") -> list[optuna.trial.FrozenTr
     return rows
 
 
-def test_records_come_back_equal_and_in_plan_order(study: Study, path: Path) -> None:
-    stored = [record(3, Status.FAILED), record(1, Status.DIVERGED, 0.1), record(0), record(2, Status.PRUNED)]
+def test_rows_come_back_equal_by_what_was_run(study: Study, path: Path) -> None:
+    stored = [row(3, Status.FAILED), row(1, Status.DIVERGED, 0.1), row(0), row(2, Status.PRUNED)]
     for item in stored:
-        study.add(item, TIMING, RANGE)
-    final = record(0, stage="final")
-    study.add(final, TIMING)
+        study.add(item, RANGE)
+    final = row(0, stage="final")
+    study.add(final)
     with reopened(path) as again:
-        assert again.stages() == ("coarse", "final")
-        assert again.records("coarse") == tuple(sorted(stored, key=lambda item: item.number))
-        assert again.records("final") == (final,)
-        assert again.records("refine") == ()
-        assert again.timings("coarse") == dict.fromkeys(range(4), TIMING)
+        assert again.rows("coarse") == {(item.record.spec.key, "pack"): item for item in stored}
+        assert again.rows("final") == {final.identity: final}
+        assert again.rows("refine") == {}
+        assert again.stages() == ("coarse", "final")  # looking begins no stage
 
 
-def test_a_failed_trial_is_superseded_by_its_retry_and_no_other_is_recorded_twice(study: Study) -> None:
+def test_a_failed_trial_is_superseded_by_its_retry(study: Study) -> None:
     for status in (Status.FAILED, Status.FAILED, Status.COMPLETE):
-        study.add(record(0, status), TIMING)
-    assert [item.status for item in study.records("coarse")] == [Status.COMPLETE]
-    study.add(record(0), TIMING)
-    with pytest.raises(DataError, match=r"'coarse', row 3 .* got a second record of trial 0"):
-        study.records("coarse")
+        study.add(row(0, status))
+    study.add(row(1, Status.FAILED))
+    assert study.rows("coarse") == {item.identity: item for item in (row(0), row(1, Status.FAILED))}
 
 
-def test_a_trial_of_another_pack_takes_the_number_over(study: Study) -> None:
-    settings = [record(0), dataclasses.replace(record(0, lambda_=0.1), pack_key="other"), record(0)]
-    for item in settings:
-        study.add(item, TIMING)
-        assert study.records("coarse") == (item,)
+@pytest.mark.parametrize("status", set(Status) - {Status.FAILED})
+@pytest.mark.parametrize("second", [Status.COMPLETE, Status.FAILED])
+def test_a_trial_that_did_not_fail_is_never_superseded(study: Study, status: Status, second: Status) -> None:
+    study.add(row(5))
+    study.add(row(0, status))
+    study.add(placed(row(0, second), 8))
+    with pytest.raises(DataError, match=r"'coarse', row 2 .* got a second record of trial 8"):
+        study.rows("coarse")
+
+
+def test_a_trial_in_another_pack_is_another_row_whatever_its_place_in_the_plan(study: Study) -> None:
+    grown = [row(0), row(0, pack_key="other"), row(0, lambda_=0.1), placed(row(1), 0), placed(row(2), 0, pack=3)]
+    for item in grown:
+        study.add(item)
+    assert study.rows("coarse") == {item.identity: item for item in grown}
+    assert len(study.rows("coarse")) == len(grown)
 
 
 def test_optuna_sees_parameters_and_values_and_a_finite_worst_value_where_a_trial_diverged(
@@ -104,39 +123,52 @@ def test_optuna_sees_parameters_and_values_and_a_finite_worst_value_where_a_tria
 ) -> None:
     statuses = (Status.COMPLETE, Status.DIVERGED, Status.PRUNED, Status.FAILED)
     for number, status in enumerate(statuses):
-        study.add(record(number, status, lambda_=0.01), TIMING, RANGE)
-    rows = optuna_rows(path)
-    assert [row.state.name for row in rows] == ["COMPLETE", "COMPLETE", "PRUNED", "FAIL"]
-    assert [row.value for row in rows] == [1 / 3, 0.0, None, None]
-    assert all(row.params == {"lambda": 0.01} for row in rows)
-    assert rows[0].distributions == {"lambda": optuna.distributions.FloatDistribution(1e-5, 1e-1, log=True)}
-    assert set(rows[0].user_attrs) == {"record", "sha256", "timing"}
+        study.add(row(number, status, lambda_=0.01), RANGE)
+    trials = optuna_rows(path)
+    assert [trial.state.name for trial in trials] == ["COMPLETE", "COMPLETE", "PRUNED", "FAIL"]
+    assert [trial.value for trial in trials] == [1 / 3, 0.0, None, None]
+    assert all(trial.params == {"lambda": 0.01} for trial in trials)
+    assert trials[0].distributions == {"lambda": optuna.distributions.FloatDistribution(1e-5, 1e-1, log=True)}
+    assert set(trials[0].user_attrs) == {"row", "sha256"}
 
 
 def test_a_parameter_outside_the_searched_range_is_stored_too(study: Study, path: Path) -> None:
-    study.add(record(0, lambda_=0.5), TIMING, RANGE)
+    study.add(row(0, lambda_=0.5), RANGE)
     assert optuna_rows(path)[0].params == {"lambda": 0.5}
 
 
-def test_a_record_that_was_edited_is_refused_by_row(study: Study, path: Path) -> None:
+@pytest.mark.parametrize(
+    ("old", "new"), [("0.3333", "0.9333"), ("1.25", "1.26"), ("SkylakeX", "Haswell")], ids=["record", "cost", "kernel"]
+)
+def test_a_row_that_was_edited_is_refused_by_its_place(study: Study, path: Path, old: str, new: str) -> None:
     for number in range(3):
-        study.add(record(number), TIMING)
+        study.add(row(number))
     edit(
         path,
-        "UPDATE trial_user_attributes SET value_json = replace(value_json, '0.3333', '0.9333') "
-        "WHERE key = 'record' AND trial_id = (SELECT trial_id FROM trials WHERE number = 1)",
+        "UPDATE trial_user_attributes SET value_json = replace(value_json, ?, ?) "
+        "WHERE key = 'row' AND trial_id = (SELECT trial_id FROM trials WHERE number = 1)",
+        *(old, new),
     )
     with reopened(path) as again, pytest.raises(DataError, match=r"'coarse', row 1 .*sha256.*RUN=name.*delete"):
-        again.records("coarse")
+        again.rows("coarse")
+
+
+@pytest.mark.parametrize("text", ["{", "3", "{}", '{"record": {}}', canonical_json(row(0).record)])
+def test_a_row_of_another_kind_is_refused_though_its_digest_is_right(study: Study, path: Path, text: str) -> None:
+    study.add(row(0))
+    for key, value in {"row": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}.items():
+        edit(path, "UPDATE trial_user_attributes SET value_json = ? WHERE key = ?", json.dumps(value), key)
+    with reopened(path) as again, pytest.raises(DataError, match="'coarse', row 0 .* stored Row must match"):
+        again.rows("coarse")
 
 
 @pytest.mark.parametrize(
     ("statement", "complaint"),
     [
-        ("DELETE FROM trial_user_attributes WHERE key = 'record'", "row 0 .* a row without a record"),
-        ("DELETE FROM trial_user_attributes WHERE key = 'timing'", "row 0 .* Timing"),
-        ("UPDATE trial_user_attributes SET value_json = '\"{\"' WHERE key = 'timing'", "row 0 .* Timing"),
-        ("UPDATE trial_user_attributes SET value_json = '{' WHERE key = 'record'", "'coarse' must hold rows"),
+        ("DELETE FROM trial_user_attributes WHERE key = 'row'", "row 0 .* a row without a record"),
+        ("DELETE FROM trial_user_attributes WHERE key = 'sha256'", "row 0 .* does not match its sha256"),
+        ("UPDATE trial_user_attributes SET value_json = '3' WHERE key = 'row'", "row 0 .* a row without a record"),
+        ("UPDATE trial_user_attributes SET value_json = '{' WHERE key = 'row'", "'coarse' must hold rows"),
         ("UPDATE trials SET state = 'RUNNING'", "row 0 .* a RUNNING row, which no run of ours leaves"),
         ("UPDATE trials SET state = 'WAITING'", "row 0 .* a WAITING row, which no run of ours leaves"),
         ("UPDATE trials SET state = 'FAIL'", "row 0 .* a FAIL row for COMPLETE"),
@@ -145,10 +177,10 @@ def test_a_record_that_was_edited_is_refused_by_row(study: Study, path: Path) ->
     ],
 )
 def test_rows_that_we_did_not_write_are_refused(study: Study, path: Path, statement: str, complaint: str) -> None:
-    study.add(record(0), TIMING)
+    study.add(row(0))
     edit(path, statement)
     with reopened(path) as again, pytest.raises(DataError, match=complaint) as caught:
-        again.records(again.stages()[0])
+        again.rows(again.stages()[0])
     assert "\n" not in str(caught.value)
 
 
@@ -163,7 +195,7 @@ def test_a_file_that_is_no_study_is_refused_and_left_alone(path: Path, content: 
 
 def test_a_cut_file_is_refused_when_it_is_opened(study: Study, path: Path) -> None:
     for number in range(20):
-        study.add(record(number), TIMING)
+        study.add(row(number))
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(DataError, match="intact SQLite file"):
@@ -172,7 +204,7 @@ def test_a_cut_file_is_refused_when_it_is_opened(study: Study, path: Path) -> No
 
 def test_a_file_with_a_page_overwritten_is_refused_when_it_is_opened(study: Study, path: Path) -> None:
     for number in range(20):
-        study.add(record(number), TIMING)
+        study.add(row(number))
     content = bytearray(path.read_bytes())
     place = content.rindex(b"val_accuracy") // 4096 * 4096
     content[place : place + 4096] = bytes(4096)
@@ -186,15 +218,15 @@ def test_a_file_that_cannot_be_written_is_the_hosts_fault(
 ) -> None:
     monkeypatch.setattr("pipeline.run.study.BUSY_SECONDS", 0.0)
     monkeypatch.setattr("time.sleep", lambda _seconds: None)  # Optuna tries again after a while, four times
-    study.add(record(0), TIMING)
+    study.add(row(0))
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(HostError, match="database is locked"):
-            study.add(record(1), TIMING)
+            study.add(row(1))
         with pytest.raises(HostError, match="database is locked"):
             reopened(path)
         other.execute("ROLLBACK")
-    assert [item.number for item in study.records("coarse")] == [0]
+    assert study.rows("coarse") == {row(0).identity: row(0)}
 
 
 def test_a_missing_folder_is_the_hosts_fault(tmp_path: Path) -> None:
@@ -235,11 +267,11 @@ def test_a_larger_budget_is_kept_from_the_first_trial_on_that_is_added_under_it(
         pass  # a preview: the smaller budget is still good
     reopened(path).close()
     with Study.open(path, larger, BUDGETS) as extended:
-        extended.add(record(0), TIMING)
+        extended.add(row(0))
     with pytest.raises(ConfigError, match="may only grow"):
         reopened(path)
     with Study.open(path, larger, BUDGETS) as again:
-        assert again.records("coarse") == (record(0),)
+        assert again.rows("coarse") == {row(0).identity: row(0)}
 
 
 def test_an_edited_configuration_is_refused(study: Study, path: Path) -> None:
@@ -255,7 +287,7 @@ def test_optuna_is_quiet_inside_and_as_loud_as_before_outside(path: Path) -> Non
     logger.addHandler(listener)
     try:
         with Study.open(path, CONFIGURATION) as study:
-            study.add(record(0), TIMING)
+            study.add(row(0))
         propose(LogRange(1e-5, 1e-1), 2, [], seed=0)
         assert said.empty()
         optuna.create_study()
@@ -312,7 +344,8 @@ def test_a_range_without_enough_distinct_values_is_refused() -> None:
 
 
 def test_a_row_is_canonical_whoever_made_the_record(study: Study) -> None:
-    study.add(record(0), TIMING)
-    [stored] = study.records("coarse")
-    assert stored.spec.key == record(0).spec.key
-    assert dataclasses.asdict(stored) == dataclasses.asdict(record(0))
+    study.add(row(0))
+    [stored] = study.rows("coarse").values()
+    assert stored.record.spec.key == row(0).record.spec.key
+    assert canonical_json(stored) == canonical_json(row(0))  # with and without its key having been asked for
+    assert dataclasses.asdict(stored) == dataclasses.asdict(row(0))
