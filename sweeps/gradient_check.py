@@ -1,5 +1,7 @@
 """Are the gradients right? Analytic against numerical, for 2, 3 and 4 layers, parameter by parameter."""
 
+import math
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -20,7 +22,7 @@ from sweeps.terminal import Terminal
 
 LAMBDAS = (0.0, 0.1)
 CLASSES = 10
-COLUMNS = ("layers", "batch_norm", "lambda", "parameter", "shape", "relative_error", "bound", "passed")
+COLUMNS = ("layers", "batch_norm", "lambda", "parameter", "shape", "relative_error", "skipped", "bound", "passed")
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,12 @@ def execute(config: GradientCheck, options: Options) -> None:
             f"{worst.comparison.parameter} with {worst.layers} layers, batch norm {worst.batch_norm}"
         )
     print(f"{len(rows)} comparisons, largest relative error {max(row.comparison.error for row in rows):.1e}")
+    entries = sum(math.prod(row.comparison.shape) for row in rows)
+    skipped = sum(row.comparison.skipped for row in rows)
+    print(f"{skipped} of {entries} entries left out, as moving them carries a unit across the kink of its activation")
+    entries = sum(math.prod(row.comparison.shape) for row in rows)
+    skipped = sum(row.comparison.skipped for row in rows)
+    print(f"{skipped} of {entries} entries left out, as moving them carries a unit across the kink of its activation")
 
 
 ENTRY = Entry(GradientCheck, execute)
@@ -101,6 +109,7 @@ def _frame(rows: list[Row]) -> pd.DataFrame:
                 row.comparison.parameter,
                 "x".join(map(str, row.comparison.shape)),
                 row.comparison.error,
+                row.comparison.skipped,
                 row.comparison.bound,
                 row.comparison.passed,
             )

@@ -106,6 +106,10 @@ class Network:
             return []  # spares a forward pass for nothing, after every epoch
         return moments(self._hidden(x)[0])
 
+    def activated(self, x: Array) -> list[Array]:
+        """Return what the activations of the hidden layers give for a batch x (B, D), (M, B, H) each."""
+        return [layer.activated for layer in self._hidden(x)[0]]
+
     def average(self, statistics: Statistics) -> None:
         """Take one mini-batch's statistics into the moving averages."""
         alpha = self.spec.bn_alpha

@@ -8,7 +8,7 @@ from small import C, D, some_batch, some_network
 
 from pipeline.core import network as network_module
 from pipeline.core.affine import WeightGradient, as_array
-from pipeline.core.gradcheck import compare
+from pipeline.core.gradcheck import STEP, compare
 from pipeline.core.losses import penalty
 from pipeline.core.network import Network
 from pipeline.spec import ACTIVATIONS, BATCH_NORM, InitSpec, NetworkSpec
@@ -31,6 +31,58 @@ def test_gradients_match_centred_differences_with_and_without_penalty(sizes, bat
 def test_gradients_of_every_activation_match_centred_differences(activation, batch_norm):
     network = some_network(M=2, activation=activation, batch_norm=batch_norm)
     assert [result for result in compare(network, *some_batch(), LAMBDA) if not result.passed] == []
+
+
+@pytest.mark.parametrize("batch_norm", BATCH_NORM)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_right_gradients_pass_with_any_seed_though_units_cross_the_kink_of_their_activation(activation, batch_norm):
+    results = []
+    for seed in range(12):
+        network = some_network(M=2, seed=seed, activation=activation, batch_norm=batch_norm)
+        results += compare(network, *some_batch(B=20, seed=100 + seed), LAMBDA)
+    assert [result for result in results if not result.passed] == []
+    assert sum(result.skipped for result in results) <= 0.01 * sum(2 * np.prod(result.shape) for result in results)
+
+
+def one_unit(bias, activation="relu"):
+    """Return a network of one hidden unit, whose input is `bias` for every example."""
+    network = some_network((D, 1, C), M=1, activation=activation, batch_norm="none")
+    network.parameters["W1"][...] = 0.0
+    network.parameters["b1"][...] = bias
+    return {result.parameter: result for result in compare(network, *some_batch(), np.zeros(1))}
+
+
+@pytest.mark.parametrize(("bias", "skipped"), [(0.5 * STEP, 1), (-0.5 * STEP, 1), (2 * STEP, 0), (-2 * STEP, 0)])
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_an_entry_is_skipped_where_moving_it_crosses_the_kink_and_only_there(activation, bias, skipped):
+    assert one_unit(bias, activation)["b1"].skipped == skipped
+    assert one_unit(bias, activation)["b2"].skipped == 0
+    assert one_unit(bias, activation)["W2"].skipped == 0
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "identity"])
+def test_nothing_is_skipped_where_there_is_no_kink(activation):
+    results = one_unit(0.0, activation).values()
+    assert [(result.skipped, result.passed) for result in results] == [(0, True)] * 4
+
+
+def test_a_parameter_that_was_hardly_compared_does_not_pass():
+    results = one_unit(0.0)
+    assert results["b1"].skipped == 1
+    assert {name for name, result in results.items() if not result.passed} >= {"b1"}
+    assert np.isnan(results["b1"].error)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_check_fails_where_a_single_entry_is_wrong(monkeypatch, seed):
+    def one_wrong(x, g, weight, decay):
+        gradient = WeightGradient(x, g, weight, decay).array()
+        gradient[0, 0, 0] += 1e-3 * np.abs(gradient).max()
+        return gradient
+
+    monkeypatch.setattr(network_module, "WeightGradient", one_wrong)
+    results = compare(some_network(M=2, seed=seed), *some_batch(seed=100 + seed), LAMBDA)
+    assert [result.parameter for result in results if not result.passed] == ["W1", "W2", "W3"]
 
 
 def test_the_check_fails_where_the_gradient_of_batch_norm_lacks_a_term(monkeypatch):

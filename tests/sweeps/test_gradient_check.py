@@ -1,6 +1,8 @@
 """The gradient check as a command: a table per parameter, and a failure that names the worst."""
 
 import csv
+import math
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -38,8 +40,10 @@ def test_every_parameter_of_every_network_is_compared_and_passes(
     assert {row["passed"] for row in rows} == {"True"}
     assert all(float(row["relative_error"]) < BOUND for row in rows)
     assert all(float(row["bound"]) == BOUND for row in rows)
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith(f"{len(rows)} comparisons, largest relative error ")
+    *_, compared, left_out = capsys.readouterr().out.splitlines()
+    assert compared.startswith(f"{len(rows)} comparisons, largest relative error ")
+    entries = sum(math.prod(map(int, row["shape"].split("x"))) for row in rows)
+    assert left_out.startswith(f"{sum(int(row['skipped']) for row in rows)} of {entries} entries left out, ")
 
 
 def test_it_is_the_same_every_time_and_another_with_another_seed(small: list[str], tmp_path: Path) -> None:
@@ -53,6 +57,24 @@ def test_it_is_the_same_every_time_and_another_with_another_seed(small: list[str
 @pytest.mark.parametrize("activation", ["sigmoid", "leaky_relu"])
 def test_it_holds_for_other_activations(small: list[str], activation: str) -> None:
     assert main([*small, "--activation", activation]) == 0
+
+
+@pytest.mark.parametrize(("activation", "seed"), [("relu", "8"), ("leaky_relu", "7"), ("leaky_relu", "8")])
+def test_it_passes_where_units_cross_the_kink_of_their_activation_and_counts_the_entries(
+    activation: str, seed: str, tmp_path: Path
+) -> None:
+    out = str(tmp_path / "out")
+    assert main(["gradient-check", "--artifacts", out, "--activation", activation, "--seed", seed]) == 0
+    assert 0 < sum(int(row["skipped"]) for row in table(tmp_path)) < 20
+
+
+@pytest.mark.parametrize(("activation", "seed"), [("relu", "8"), ("leaky_relu", "7"), ("leaky_relu", "8")])
+def test_it_passes_where_units_cross_the_kink_of_their_activation_and_counts_the_entries(
+    activation: str, seed: str, tmp_path: Path
+) -> None:
+    out = str(tmp_path / "out")
+    assert main(["gradient-check", "--artifacts", out, "--activation", activation, "--seed", seed]) == 0
+    assert 0 < sum(int(row["skipped"]) for row in table(tmp_path)) < 20
 
 
 def test_a_wrong_gradient_is_a_bug_named_by_its_worst_parameter_and_the_table_is_kept(
