@@ -1,6 +1,4 @@
-"""A stage as a value: which trials it wants, in which order, with which seeds, in which packs."""
-
-from pathlib import Path
+"""A stage as a value: which trials it wants, in which order, with which seeds."""
 
 import numpy as np
 import pytest
@@ -9,7 +7,7 @@ import rig
 from pipeline.errors import ConfigError
 from pipeline.records import TrialRecord
 from pipeline.run.samplers import LogRange, replicate_seeds
-from pipeline.run.stage import Listed, Search, Stage, StageResult, means, tasks
+from pipeline.run.stage import Listed, Search, Stage, StageResult, means
 
 RANGE = LogRange(1e-5, 1e-1)
 
@@ -121,20 +119,9 @@ def test_a_search_without_replicates_to_compare_is_still_a_table() -> None:
     assert (values, scores.shape) == ([], (0, 1))
 
 
-def test_tasks_number_trials_and_packs_in_plan_order_and_never_mix_replicates(tmp_path: Path) -> None:
-    stage = rig.listed(lambdas=(0.1, 0.2, 0.3, 0.4, 0.5), replicates=2)
-    wanted = tasks(stage, plan(stage), (100, 7), tmp_path, 2)
-    assert [task.numbers for task in wanted] == [(100, 101), (102, 103), (104,), (105, 106), (107, 108), (109,)]
-    assert [task.pack for task in wanted] == [7, 8, 9, 10, 11, 12]
-    assert [task.replicate for task in wanted] == [0, 0, 0, 1, 1, 1]
-    assert [trial.lambda_ for task in wanted for trial in task.trials.trials] == [0.1, 0.2, 0.3, 0.4, 0.5] * 2
-    assert len({task.result for task in wanted}) == 6
-    assert all(task.networks is None for task in wanted)
-
-
-def test_only_a_final_stage_keeps_networks_and_only_with_test_rows(tmp_path: Path) -> None:
-    final = rig.listed("final", final=True)
-    assert {task.networks for task in tasks(final, plan(final), (0, 0), tmp_path, None)} == {tmp_path / "networks"}
+def test_only_a_stage_with_test_rows_keeps_networks() -> None:
+    assert rig.listed("final", final=True).keeps_networks
+    assert not rig.listed().keeps_networks
     with pytest.raises(ConfigError, match="stage final must have test rows to keep networks, got none"):
         Stage("final", rig.fixed(), Listed(({"lambda": 0.1},)), 1, keeps_networks=True)
 
