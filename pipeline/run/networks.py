@@ -1,5 +1,6 @@
 """The files of trained networks: parameters, moving averages and test predictions of one trial, as .npz."""
 
+import io
 import re
 import struct
 import zipfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import read_array
 from numpy.typing import NDArray
 
 from pipeline.core.affine import Array
@@ -37,8 +39,8 @@ class StoredNetwork:
 def write(path: Path, identity: tuple[str, str], network: Network, prediction: Prediction, position: int) -> None:
     """Write the network at `position` of a pack.
 
-    The file holds W1, b1, gamma1, beta1, ..., mean1, variance1, ..., test_predicted, test_confidence, and what
-    was run: the keys of the trial and of its pack.
+    The file holds W1, b1, gamma1, beta1, ..., mean1, variance1, ..., test_predicted, test_confidence, what was
+    run (the keys of the trial and of its pack), and the names of all these: no zip file notices the loss of a member.
     """
     arrays: dict[str, NDArray[Any]] = {
         name: np.ascontiguousarray(array[position]) for name, array in network.parameters.items()
@@ -49,6 +51,7 @@ def write(path: Path, identity: tuple[str, str], network: Network, prediction: P
     arrays["key"], arrays["pack_key"] = map(np.array, identity)
     arrays["test_predicted"] = prediction.classes[position]
     arrays["test_confidence"] = prediction.confidence[position]
+    arrays["members"] = np.array(list(arrays))
     with atomic(path) as file:
         np.savez(file, allow_pickle=False, **arrays)
 
@@ -56,12 +59,10 @@ def write(path: Path, identity: tuple[str, str], network: Network, prediction: P
 def is_whole(path: Path, identity: tuple[str, str]) -> bool:
     """Whether `path` holds, undamaged, the network of what was run: a trial in a pack."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            intact = archive.testzip() is None
-        with np.load(path, allow_pickle=False) as stored:
-            return intact and (str(stored["key"]), str(stored["pack_key"])) == identity
-    except _DAMAGE:
+        stored = _arrays(path)
+    except DataError:
         return False
+    return (str(stored["key"]), str(stored["pack_key"])) == identity
 
 
 def read(path: Path) -> StoredNetwork:
@@ -70,11 +71,24 @@ def read(path: Path) -> StoredNetwork:
     Raises:
         DataError: the file is missing or damaged.
     """
+    stored = _arrays(path)
+    return StoredNetwork(stored["W1"], stored["test_predicted"], stored["test_confidence"])
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Return everything that `write` wrote to `path`; errors as for `read`."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            return StoredNetwork(stored["W1"], stored["test_predicted"], stored["test_confidence"])
+        with zipfile.ZipFile(path) as archive:  # which verifies checksums, unlike np.load, where it reads to the end
+            arrays = {
+                name.removesuffix(".npy"): read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
+                for name in archive.namelist()
+            }
+        members = set(arrays.pop("members").tolist())
+        if members != set(arrays):
+            raise ValueError(f"not all of {sorted(members)}")
     except _DAMAGE as error:
         raise DataError(f"{path} must be a network of a finished run, got {error}") from error
+    return arrays
 
 
 def keep_only(folder: Path, numbers: Collection[int]) -> None:
