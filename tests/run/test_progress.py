@@ -2,31 +2,32 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from io import StringIO
 
 import pytest
 import rig
 from rich.console import Console
 
-from pipeline.records import Curves, Status, Timing
+from pipeline.records import Curves, Status, TrialRecord
+from pipeline.run.plan import Plan, StagePlan
 from pipeline.run.progress import Reporter, reporting
-from pipeline.run.stage import Stage, tasks
-from pipeline.run.worker import Outcome, Task
+from pipeline.run.stage import Stage
+from pipeline.run.worker import Task
 
 
 def packs_of(stage: Stage, tmp_path, width: int = 2) -> list[Task]:
-    return tasks(stage, stage.trials(stage.proposal.settings("", 0, 0, ()), 0), (0, 0), tmp_path, width)
+    return next(StagePlan(Plan(0, tmp_path, width), stage, {}).rounds())
 
 
-def ended(task: Task, statuses: Sequence[Status] = (), accuracy: float = 0.5) -> Outcome:
-    """Return an outcome whose trials ended as told, COMPLETE where nothing is."""
+def ended(task: Task, statuses: Sequence[Status] = (), accuracy: float = 0.5) -> list[TrialRecord]:
+    """Return the records of a pack whose trials ended as told, COMPLETE where nothing is."""
     records = []
     for index in range(len(task.numbers)):
         status = statuses[index] if index < len(statuses) else Status.COMPLETE
         reason = "" if status in {Status.COMPLETE, Status.PRUNED} else f"why {index}"
         records.append(replace(task.record(index, status, reason), curves=Curves(val_accuracy=(accuracy,))))
-    return Outcome(tuple(records), Timing(1.0, 1.0, len(records), 1), None)
+    return records
 
 
 class Told:
@@ -92,6 +93,20 @@ def test_what_is_present_or_left_over_counts_as_done_and_is_not_timed(told: Told
     first, last = told.lines
     assert first.startswith("search: 4/6 trials, 2 running, ")
     assert last.startswith("search: 6/6 trials, best")
+
+
+def test_only_the_trials_of_a_pack_that_were_missing_are_counted(told: Told, tmp_path) -> None:
+    stage = rig.listed(lambdas=(0.1, 0.2, 0.3, 0.4), replicates=2)
+    first, second = packs_of(stage, tmp_path, width=4)
+    told.reporter.stage(stage, 4)
+    told.reporter.found(first, ended(first, (Status.FAILED,), accuracy=0.75)[1:3])
+    told.reporter.packs([second])
+    told.reporter.finished(second, ended(second, (Status.DIVERGED,))[2:])
+    assert told.lines == [
+        "search: 8 trials, 4 present",
+        "search: 2 trials of an interrupted run are used",
+        "search: 8/8 trials, best validation accuracy 75.00%",
+    ]
 
 
 def test_lost_trials_are_counted_by_kind_and_each_says_why(told: Told, tmp_path) -> None:
@@ -179,3 +194,71 @@ def test_the_numbers_of_a_run_are_those_of_its_trials(tmp_path) -> None:
     lines = told.lines
     assert lines[0] == "search: 6 trials, 4 present"
     assert lines[-1].startswith("search: 6/6 trials, best")
+
+
+@dataclass
+class Counting(Reporter):
+    """A reporter that remembers how many trials were wanted and done after every event."""
+
+    counts: list[tuple[int, int]] = field(default_factory=list)
+
+    def stage(self, stage: Stage, present: int) -> None:
+        super().stage(stage, present)
+        self._count()
+
+    def found(self, task: Task, records: Sequence[TrialRecord]) -> None:
+        super().found(task, records)
+        self._count()
+
+    def finished(self, task: Task, records: Sequence[TrialRecord]) -> None:
+        super().finished(task, records)
+        self._count()
+
+    def _count(self) -> None:
+        self.counts.append((self.tally.done, self.tally.wanted))
+
+
+def counted(folder, *stages: Stage, **how) -> list[tuple[int, int]]:
+    """Run `stages` and return how (done, wanted) went on."""
+    watcher = Counting(Console(file=StringIO()), 1, None)
+    rig.run(folder, *stages, width=2, watcher=watcher, **how)
+    return watcher.counts
+
+
+class Stopped(rig.InProcess):
+    """An engine that is interrupted once two packs, which arrive in the wrong order, are computed."""
+
+    def run(self, function, items):
+        for number, answer in enumerate(super().run(function, dict(reversed(items.items())))):
+            if number == 2:
+                raise KeyboardInterrupt
+            yield answer
+
+
+def test_the_trials_of_an_interrupted_run_are_counted_once(tmp_path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        counted(tmp_path / "run", rig.listed(), engine=Stopped())
+    # packs of 2, 1, 2 and 1 trials; the last three were computed and wait for the first to be recorded
+    assert counted(tmp_path / "run", rig.listed()) == [(0, 6), (1, 6), (3, 6), (4, 6), (6, 6)]
+    assert counted(tmp_path / "run", rig.listed()) == [(6, 6)]
+
+
+def test_a_trial_computed_again_for_its_network_is_counted_once(tmp_path) -> None:
+    stage = rig.listed("final", final=True)
+    assert counted(tmp_path / "run", stage)[-1] == (6, 6)
+    (tmp_path / "run" / "networks" / "0.npz").unlink()
+    (tmp_path / "run" / "networks" / "5.npz").write_bytes(b"")
+    assert counted(tmp_path / "run", stage) == [(4, 6), (5, 6), (6, 6)]  # trial 1 shares the pack of trial 0
+
+
+def test_a_grown_stage_counts_what_was_there_before(tmp_path) -> None:
+    assert counted(tmp_path / "run", rig.listed(replicates=1))[-1] == (3, 3)
+    assert counted(tmp_path / "run", rig.listed(replicates=3)) == [(3, 9), (5, 9), (6, 9), (8, 9), (9, 9)]
+
+
+@pytest.mark.parametrize("sampler", ["grid", "random", "tpe"])
+def test_a_grown_stage_of_several_rounds_never_counts_more_than_it_wants(tmp_path, sampler: str) -> None:
+    assert counted(tmp_path / "run", rig.searched(sampler=sampler, count=4, replicates=1))[-1] == (4, 4)
+    counts = counted(tmp_path / "run", rig.searched(sampler=sampler, count=4, replicates=2))
+    assert counts == sorted(counts)
+    assert all(done <= wanted == 8 for done, wanted in counts)

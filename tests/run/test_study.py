@@ -158,7 +158,7 @@ def test_a_row_of_another_kind_is_refused_though_its_digest_is_right(study: Stud
     study.add(row(0))
     for key, value in {"row": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}.items():
         edit(path, "UPDATE trial_user_attributes SET value_json = ? WHERE key = ?", json.dumps(value), key)
-    with reopened(path) as again, pytest.raises(DataError, match="'coarse', row 0 .* stored Row must match"):
+    with reopened(path) as again, pytest.raises(DataError, match=r"'coarse', row 0 .* stored Row must match"):
         again.rows("coarse")
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from pipeline.core.network import Network
 from pipeline.data import open_split, prepare
 from pipeline.errors import DataError, HostError
 from pipeline.evaluate import measure
-from pipeline.records import Status
-from pipeline.run.stage import tasks
-from pipeline.run.worker import Task, compute, read_outcome, work
+from pipeline.records import Row, Status
+from pipeline.run import worker
+from pipeline.run.plan import Plan, StagePlan
+from pipeline.run.worker import Outcome, Task, compute, read_outcome, waiting, work
 from pipeline.spec import InitSpec, NetworkSpec, Pack
 
 
@@ -27,7 +29,7 @@ def cache(tmp_path: Path) -> Path:
 def task(folder: Path, lambdas: tuple[float, ...] = rig.LAMBDAS, *, final: bool = False, **how: object) -> Task:
     """Return the first pack of a stage, whose outcome goes to `folder`."""
     stage = rig.listed("final" if final else "search", lambdas, 1, final=final, **how)
-    [only] = tasks(stage, stage.trials(stage.proposal.settings("", 0, 0, ()), 0), (0, 0), folder, None)
+    [only] = next(StagePlan(Plan(0, folder), stage, {}).rounds())
     only.result.parent.mkdir(exist_ok=True, parents=True)
     if only.networks:
         only.networks.mkdir(exist_ok=True)
@@ -68,6 +70,26 @@ def test_a_record_says_what_ran_where_and_has_a_row_per_epoch(tmp_path: Path, ca
         np.testing.assert_allclose(accuracies, accuracies.round(), atol=1e-9)  # counts / 144, and / 16
 
 
+def test_every_row_says_what_was_run_and_what_computed_it(tmp_path: Path, cache: Path) -> None:
+    item = task(tmp_path)
+    outcome = compute(item, open_split(split_of(item, cache)))
+    assert outcome.rows == tuple(Row(record, outcome.timing, outcome.provenance) for record in outcome.records)
+    assert [row.identity for row in outcome.rows] == [item.identity(index) for index in range(3)]
+    assert len({row.identity for row in outcome.rows}) == 3
+    assert outcome.provenance is not None
+    lost = Outcome((item.record(1, Status.FAILED, "worker died"),))
+    assert [(row.identity, row.timing, row.provenance) for row in lost.rows] == [(item.identity(1), None, None)]
+
+
+def test_a_record_of_another_plan_is_given_its_place_in_this_one_and_nothing_else(tmp_path: Path) -> None:
+    item = task(tmp_path)
+    elsewhere = dataclasses.replace(item, pack=5, replicate=3, numbers=(70, 80, 90))
+    record = elsewhere.record(1, Status.DIVERGED, "at step 3")
+    assert (record.number, record.pack, record.replicate) == (80, 5, 3)
+    assert item.placed(1, record) == item.record(1, Status.DIVERGED, "at step 3")
+    assert elsewhere.identity(1) == item.identity(1)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -86,6 +108,87 @@ def test_a_damaged_outcome_is_refused_in_one_line(tmp_path: Path, cache: Path, d
     with pytest.raises(DataError, match=r"\.json must match its digest") as caught:
         read_outcome(item.result)
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def computations(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
+    """The tasks that are computed while the test runs."""
+    computed: list[Task] = []
+    monkeypatch.setattr(worker, "compute", lambda item, split: computed.append(item) or compute(item, split))
+    return computed
+
+
+@pytest.mark.parametrize("final", [False, True])
+def test_a_task_that_is_dispatched_twice_is_computed_once(
+    tmp_path: Path, cache: Path, computations: list[Task], final: bool
+) -> None:
+    item = task(tmp_path, final=final)
+    split = split_of(item, cache)
+    work(item, split)
+    before = rig.files(tmp_path)
+    work(item, split)
+    assert computations == [item]
+    assert rig.files(tmp_path) == before
+
+
+@pytest.mark.parametrize("content", [b"", b"half of it"])
+def test_a_damaged_outcome_is_computed_again(
+    tmp_path: Path, cache: Path, computations: list[Task], content: bytes
+) -> None:
+    item = task(tmp_path)
+    split = split_of(item, cache)
+    work(item, split)
+    records = read_outcome(item.result).records
+    item.result.write_bytes(content)
+    with pytest.raises(DataError, match="must match its digest"):
+        waiting(item)
+    work(item, split)
+    assert len(computations) == 2
+    assert read_outcome(item.result).records == records
+
+
+def test_an_outcome_waits_from_when_it_is_written(tmp_path: Path, cache: Path) -> None:
+    item = task(tmp_path)
+    assert waiting(item) is None
+    work(item, split_of(item, cache))
+    assert waiting(item) == read_outcome(item.result)
+
+
+@pytest.mark.parametrize(
+    "lose",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(path.read_bytes()[:-1]),
+        lambda path: path.write_bytes(path.with_name("0.npz").read_bytes()),
+    ],
+    ids=["missing", "cut", "of another trial"],
+)
+def test_an_outcome_without_one_of_its_networks_does_not_wait_and_is_computed_again(
+    tmp_path: Path, cache: Path, computations: list[Task], lose: Callable[[Path], object]
+) -> None:
+    item = task(tmp_path, final=True)
+    split = split_of(item, cache)
+    work(item, split)
+    assert waiting(item) is not None
+    before = {name: content for name, content in rig.files(tmp_path).items() if name.endswith(".npz")}
+    records = read_outcome(item.result).records
+    lose(item.networks / "1.npz")
+    assert waiting(item) is None
+    work(item, split)
+    assert len(computations) == 2
+    assert read_outcome(item.result).records == records
+    assert {name: content for name, content in rig.files(tmp_path).items() if name.endswith(".npz")} == before
+
+
+def test_a_task_knows_which_network_belongs_to_which_trial(tmp_path: Path) -> None:
+    item = task(tmp_path, final=True)
+    assert [item.network(index) for index in range(3)] == [item.networks / f"{number}.npz" for number in item.numbers]
+    complete, diverged = item.record(1, Status.COMPLETE), item.record(1, Status.DIVERGED, "at step 3")
+    assert not item.has_network(1, complete)
+    assert item.has_network(1, diverged)  # there is none to have
+    search = task(tmp_path)
+    assert search.network(1) is None
+    assert search.has_network(1, complete)
 
 
 def test_nothing_is_left_where_the_outcome_cannot_be_written(tmp_path: Path, cache: Path) -> None:
@@ -161,3 +264,4 @@ def test_a_pack_that_diverges_as_a_whole_still_has_a_record_each(tmp_path: Path,
     records = read_outcome(item.result).records
     assert [record.status for record in records] == [Status.DIVERGED, Status.DIVERGED]
     assert list(item.networks.iterdir()) == []
+    assert waiting(item) is not None  # and no network is waited for
