@@ -91,15 +91,32 @@ class Configuration(Protocol):
 
 @dataclass(frozen=True)
 class Entry:
-    """One sweep in the table of sweeps: what can be configured, and what runs it."""
+    """One sweep in the table of sweeps: what can be configured, what runs it, and which Options it has no use for."""
 
     configuration: type[Configuration]
     execute: Callable[[Any, Options], None]
+    unused: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
         """The first line of the configuration's docstring."""
-        return (inspect.getdoc(self.configuration) or "").partition("\n")[0]
+        return self.description.partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """The configuration's docstring, and which options are refused."""
+        text = inspect.getdoc(self.configuration) or ""
+        return f"{text}\n\nTakes no {', '.join(map(_flag, self.unused))}." if self.unused else text
+
+    def check(self, name: str, options: Options) -> None:
+        """Refuse options that would be ignored.
+
+        Raises:
+            ConfigError: one of `unused` is given.
+        """
+        for field in self.unused:
+            given = getattr(options, field)
+            require(given == getattr(Options(), field), _flag(field), f"must be left out of {name}", given)
 
 
 def overview(sweeps: Mapping[str, Entry]) -> str:
@@ -113,7 +130,8 @@ def parse(name: str, entry: Entry, arguments: Sequence[str]) -> tuple[Any, Optio
     """Return the configuration and the options that `arguments` ask of the sweep `name`; None after printing help.
 
     Raises:
-        ConfigError: an unknown flag, a value of the wrong type, or one that a rule of its dataclass refuses.
+        ConfigError: an unknown flag, one that the sweep has no use for, a value of the wrong type, or one that a rule
+            of its dataclass refuses.
     """
     # The defaults depend on the scale, which is itself an option: the options are read first, on their own.
     first = _tyro(Options, arguments, default=Options(), add_help=False)
@@ -128,14 +146,19 @@ def parse(name: str, entry: Entry, arguments: Sequence[str]) -> tuple[Any, Optio
         arguments,
         default=default,
         prog=f"python -m sweeps {name}",
-        description=inspect.getdoc(entry.configuration),
+        description=entry.description,
     )
     if answer is None:
         return None
     (options, configuration), unknown = answer
     if unknown:
         raise _stray(name, unknown[0].partition("=")[0], [flag for part in default for flag in flags(part)])
+    entry.check(name, options)
     return configuration, options
+
+
+def _flag(field: str) -> str:
+    return f"--{field.replace('_', '-')}"
 
 
 def flags(default: Any, prefix: str = "--") -> Iterator[str]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+from pipeline.data.cache import folder_of, is_whole
 from sweeps.cli import Entry, Options
 from sweeps.lambda_search import LambdaSearch
 
@@ -18,7 +19,7 @@ class Fetch:
 
 
 def execute(_config: Fetch, options: Options) -> None:
-    """Load the data set, write the splits that the lambda search uses, and say what they hold."""
+    """Load the data set, write the splits that the lambda search uses, and say what they hold; or plan to."""
     from sweeps.session import load, terminal  # noqa: PLC0415  (pandas, which --help can spare)
 
     console = terminal()
@@ -26,9 +27,15 @@ def execute(_config: Fetch, options: Options) -> None:
     defaults = LambdaSearch()
     for val_fraction, opens_test in ((defaults.coarse.val_fraction, False), (defaults.final.val_fraction, True)):
         rows = source.spec(val_fraction, opens_test)
-        folder = source.prepared(rows)
-        counts = f"{rows.n_train} training, {rows.n_val} validation, {rows.n_test} test rows"
-        console.print(f"{rows.name}: {counts} in {folder}")
+        if not options.plan:
+            where = f"are in {source.prepared(rows)}"
+        elif is_whole(folder := folder_of(rows, source.cache)):
+            where = f"are in {folder} already"
+        else:
+            where = f"would be written to {source.cache}"
+        console.print(
+            f"{rows.name}: {rows.n_train} training, {rows.n_val} validation and {rows.n_test} test rows {where}"
+        )
 
 
-ENTRY = Entry(Fetch, execute)
+ENTRY = Entry(Fetch, execute, unused=("run", "retry", "pack_width"))

@@ -1,7 +1,6 @@
 """Are the gradients right? Analytic against numerical, for 2, 3 and 4 layers, parameter by parameter."""
 
 import math
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -13,7 +12,7 @@ from rich.table import Table
 
 from pipeline.core.gradcheck import BOUND, STEP, Comparison, compare
 from pipeline.core.network import Network
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, require
 from pipeline.files import make_folder
 from pipeline.report.tables import write_csv
 from pipeline.spec import BATCH_NORM, InitSpec, NetworkSpec, positive_integer
@@ -36,6 +35,7 @@ class GradientCheck:
     activation: str = "relu"
 
     def __post_init__(self) -> None:
+        require(len(self.hidden) >= 1, "hidden", "must name at least one layer", self.hidden)
         NetworkSpec(self.hidden, self.activation)
         positive_integer("inputs", self.inputs)
         positive_integer("batch size", self.batch_size)
@@ -77,12 +77,9 @@ def execute(config: GradientCheck, options: Options) -> None:
     entries = sum(math.prod(row.comparison.shape) for row in rows)
     skipped = sum(row.comparison.skipped for row in rows)
     print(f"{skipped} of {entries} entries left out, as moving them carries a unit across the kink of its activation")
-    entries = sum(math.prod(row.comparison.shape) for row in rows)
-    skipped = sum(row.comparison.skipped for row in rows)
-    print(f"{skipped} of {entries} entries left out, as moving them carries a unit across the kink of its activation")
 
 
-ENTRY = Entry(GradientCheck, execute)
+ENTRY = Entry(GradientCheck, execute, unused=("run", "plan", "retry", "pack_width"))
 
 
 def check(config: GradientCheck, seed: int) -> Iterator[Row]:

@@ -133,7 +133,7 @@ def test_the_help_of_a_sweep_shows_its_defaults_at_the_scale(capsys: pytest.Capt
 class TestEverySweep:
     def test_shows_every_flag_in_its_help(self, entry: Entry, capsys: pytest.CaptureFixture[str]) -> None:
         assert parse("name", entry, ["--help"]) is None
-        shown = set(re.findall(r"(?<=[│ ])--[a-z][a-z0-9.-]*", capsys.readouterr().out))
+        shown = set(re.findall(r"(?<=[│ ])--[a-z][a-z0-9.-]*[a-z]", capsys.readouterr().out))
         assert shown == {"--help", *flags(Options()), *flags(entry.configuration.at_scale("full"))}
 
     @pytest.mark.parametrize("scale", SCALES)
@@ -171,6 +171,27 @@ class TestEverySweep:
 def test_a_broken_rule_is_one_line(line: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(line.split(), toy(unreachable)) == 2
     assert capsys.readouterr() == ("", f"error: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("gradient-check --plan", "--plan must be left out of gradient-check, got True"),
+        ("gradient-check --run x", "--run must be left out of gradient-check, got 'x'"),
+        ("data --retry failed", "--retry must be left out of data, got 'failed'"),
+        ("data --pack-width 3", "--pack-width must be left out of data, got 3"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused_and_the_help_says_so(
+    line: str, message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name, flag, *_ = line.split()
+    assert main(line.split()) == 2
+    assert capsys.readouterr() == ("", f"error: {message}\n")
+    assert main([name, "--help"]) == 0
+    assert re.search(rf"Takes no [^.]*{flag}\b", capsys.readouterr().out)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
