@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from pipeline.data import Dataset, data_spec, prepare
 from pipeline.records import Curves, Status, TrialRecord
+from pipeline.report import tables
 from pipeline.run.blas import single_thread
 from pipeline.run.engines import Failure
 from pipeline.run.plan import Plan
@@ -234,3 +236,32 @@ def files(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != ".lock"
     }
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def csv(ran: Ran) -> tuple[str, str]:
+    """Return trials.csv and curves.csv of a run."""
+    return tables.trials_table(ran.records).to_csv(), tables.curves_table(ran.records).to_csv()
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """Return what lies in a run folder besides the study, whose file keeps times: the trained networks."""
+    return {name: content for name, content in files(folder).items() if name != "study.db"}
+
+
+def dies(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, after: int) -> None:
+    """Let the call of `owner.name` number `after` raise Killed once it is done; 0 for before the first."""
+    original, calls = getattr(owner, name), iter(range(1, 10**6))
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if not after:
+            raise Killed
+        answer = original(*args, **kwargs)
+        if next(calls) == after:
+            raise Killed
+        return answer
+
+    monkeypatch.setattr(owner, name, wrapped)

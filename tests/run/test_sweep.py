@@ -3,8 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,45 +11,18 @@ import numpy as np
 import optuna
 import pytest
 import rig
+from rig import Killed, csv, dies, results
 
 from pipeline.errors import HostError
-from pipeline.records import Status, TrialRecord
+from pipeline.records import Row, Status
 from pipeline.report import tables
 from pipeline.run.samplers import replicate_seeds
 from pipeline.run.study import Study
-from pipeline.spec import Setting
+from pipeline.spec import canonical_json
 
 SEARCH = rig.listed()  # 6 trials; with width 2 packs of 2, 1, 2, 1
 FINAL = rig.listed("final", (0.005, 0.05), 1, final=True)  # 2 trials, one pack
 ADDS = 8
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-def csv(ran: rig.Ran) -> tuple[str, str]:
-    return tables.trials_table(ran.records).to_csv(), tables.curves_table(ran.records).to_csv()
-
-
-def results(folder: Path) -> dict[str, bytes]:
-    """Return what lies in a run folder besides the study, whose file keeps times: the trained networks."""
-    return {name: content for name, content in rig.files(folder).items() if name != "study.db"}
-
-
-def dies(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, after: int) -> None:
-    """Let the call of `owner.name` number `after` raise Killed once it is done; 0 for before the first."""
-    original, calls = getattr(owner, name), iter(range(1, 10**6))
-
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        if not after:
-            raise Killed
-        answer = original(*args, **kwargs)
-        if next(calls) == after:
-            raise Killed
-        return answer
-
-    monkeypatch.setattr(owner, name, wrapped)
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +42,10 @@ def test_a_run_leaves_every_trial_of_every_stage_and_nothing_that_waits(tmp_path
     assert ran.watched.stages == [("search", 0), ("final", 0)]
     assert ran.watched.packed == [[0, 1, 2, 3, 4, 5], [0, 1]]
     assert ran.runner.computed == 8
-    assert ran.watched.surroundings == ran.runner.provenances
-    assert len(ran.runner.provenances) == 1
+    rows = [row for stage in ran.runner.rows.values() for row in stage]
+    assert [row.record for row in rows] == ran.records
+    assert len({canonical_json(row.provenance) for row in rows}) == 1
+    assert ran.watched.warnings == []
     assert not (tmp_path / "run" / ".pending").exists()
     assert {path.name for path in (tmp_path / "run" / "networks").iterdir()} == {f"{number}.npz" for number in range(2)}
 
@@ -106,9 +80,9 @@ def test_rows_enter_the_study_in_plan_order_whatever_arrives_first(tmp_path: Pat
     added: list[int] = []
     add = Study.add
 
-    def noted(study: Study, record: TrialRecord, *rest: Any) -> None:
-        added.append(record.number)
-        add(study, record, *rest)
+    def noted(study: Study, row: Row, *rest: Any) -> None:
+        added.append(row.record.number)
+        add(study, row, *rest)
 
     monkeypatch.setattr(Study, "add", noted)
     backwards = rig.InProcess(order=lambda names: names[::-1])
@@ -154,8 +128,8 @@ def test_outcomes_that_wait_are_used_and_not_computed_again(tmp_path: Path, monk
     again = rig.run(tmp_path / "run", SEARCH, FINAL, width=2)
     assert csv(again) == whole[0]
     assert [name for name in again.engine.ran if name.startswith("search")] == []
-    assert sum(len(outcome.records) for outcome in again.watched.left_over) == 6
-    assert again.watched.packed == [[], [0, 1]]
+    assert again.watched.left_over == [[0, 1], [2], [3, 4], [5]]
+    assert again.watched.packed == [[0, 1]]  # nobody is told of no packs
     assert again.runner.computed == 2
 
 
@@ -196,7 +170,6 @@ sys.path[:0] = {paths!r}
 import rig, test_sweep
 from pathlib import Path
 from pipeline.run.study import Study
-from pipeline.spec import Setting
 add, calls = Study.add, iter(range(1, 99))
 def dying(self, *arguments):
     add(self, *arguments)
@@ -217,78 +190,8 @@ def test_a_process_that_is_really_killed_inside_a_pack_loses_nothing_that_was_re
     assert csv(again) == whole[0]
     assert results(tmp_path / "run") == whole[1]
     assert again.watched.stages == [("search", 4), ("final", 0)]
-    assert [record.number for outcome in again.watched.left_over for record in outcome.records] == [3, 4]
+    assert again.watched.left_over == [[4]]  # number 3, of the same pack, was recorded: it is news to nobody
     assert again.watched.packed[0] == [5]
-
-
-def test_more_replicates_run_only_the_missing_packs_and_leave_the_earlier_rows(tmp_path: Path) -> None:
-    before = rig.run(tmp_path / "run", SEARCH)
-    after = rig.run(tmp_path / "run", rig.listed(replicates=4))
-    assert after.records[:6] == before.records
-    assert after.watched.stages == [("search", 6)]
-    assert after.watched.packed == [[6, 7, 8, 9, 10, 11]]
-    assert csv(after) == csv(rig.run(tmp_path / "fresh", rig.listed(replicates=4)))  # extended equals asked at once
-
-
-@pytest.mark.parametrize("sampler", ["random", "sobol", "tpe"])
-def test_more_rounds_run_only_the_missing_packs_and_leave_the_earlier_rows(tmp_path: Path, sampler: str) -> None:
-    before = rig.run(tmp_path / "run", rig.searched(sampler=sampler, count=4, round_=2))
-    after = rig.run(tmp_path / "run", rig.searched(sampler=sampler, count=6, round_=2))
-    assert after.records[:8] == before.records
-    assert after.watched.stages == [("search", 8)]
-    assert after.watched.packed == [[8, 9, 10, 11]]
-    assert csv(after) == csv(rig.run(tmp_path / "fresh", rig.searched(sampler=sampler, count=6, round_=2)))
-
-
-@dataclass(frozen=True)
-class Curious:
-    """A Proposal of one lambda per round, the round's number in its exponent, that remembers what it was shown."""
-
-    shown: dict[int, list[int]] = field(default_factory=dict)
-    count: int = 3
-    rounds: int = 3
-
-    def settings(self, stage: str, root: int, round_: int, earlier: Sequence[TrialRecord]) -> tuple[Setting, ...]:
-        assert all(record.status is Status.COMPLETE for record in earlier)
-        self.shown[round_] = [record.number for record in earlier]
-        return ({"lambda": 10.0 ** (round_ - 4)},)
-
-
-@pytest.mark.parametrize("writes", [0, 3, 6])
-def test_every_round_is_shown_the_rounds_before_it_fresh_or_resumed(tmp_path: Path, monkeypatch, writes: int) -> None:
-    proposal = Curious()
-    stage = rig.Stage("search", rig.fixed(), proposal, 2)
-    if writes:
-        with monkeypatch.context() as patch:
-            dies(patch, Study, "add", writes)
-            with pytest.raises(Killed):
-                rig.run(tmp_path / "run", stage, width=1)
-        proposal.shown.clear()
-    backwards = rig.InProcess(order=lambda names: names[::-1])
-    ran = rig.run(tmp_path / "run", stage, width=1, engine=backwards)
-    assert proposal.shown == {0: [], 1: [0, 1], 2: [0, 1, 2, 3]}
-    assert [record.spec.lambda_ for record in ran.records] == [1e-4, 1e-4, 1e-3, 1e-3, 1e-2, 1e-2]
-    assert [record.replicate for record in ran.records] == [0, 1, 0, 1, 0, 1]
-
-
-def test_a_stage_that_follows_another_choice_supersedes_its_rows(tmp_path: Path) -> None:
-    rig.run(tmp_path / "run", SEARCH, FINAL)
-    other = rig.listed("final", (0.005, 0.07), 1, final=True)
-    ran = rig.run(tmp_path / "run", SEARCH, other)
-    assert ran.watched.stages == [("search", 6), ("final", 0)]
-    assert [record.spec.lambda_ for record in ran.results[1].records] == [0.005, 0.07]
-    assert csv(ran) == csv(rig.run(tmp_path / "fresh", SEARCH, other))
-    again = rig.run(tmp_path / "run", SEARCH, other, engine=rig.forbidden())
-    assert again.records == ran.records
-
-
-def test_a_choice_of_fewer_lambdas_leaves_no_rows_of_the_one_before(tmp_path: Path) -> None:
-    rig.run(tmp_path / "run", rig.listed("final", (0.005, 0.05), 2, final=True))
-    fewer = rig.listed("final", (0.005,), 2, final=True)
-    ran = rig.run(tmp_path / "run", fewer)
-    assert [record.number for record in ran.records] == [0, 1]
-    assert ran.watched.stages == [("final", 0)]
-    assert csv(rig.run(tmp_path / "run", fewer, engine=rig.forbidden())) == csv(ran)
 
 
 @pytest.fixture
@@ -363,5 +266,5 @@ def test_the_study_shows_optunas_tools_what_was_searched(tmp_path: Path) -> None
     storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'run' / 'study.db'}")
     rows = optuna.load_study(storage=storage, study_name="search").trials
     assert [row.params for row in rows] == [{"lambda": 1e-5}, {"lambda": 0.1}]
-    assert all(json.loads(row.user_attrs["record"])["stage"] == "search" for row in rows)
+    assert all(json.loads(row.user_attrs["row"])["record"]["stage"] == "search" for row in rows)
     storage.engine.dispose()
