@@ -134,6 +134,12 @@ MUTATIONS = [
         "parameters[name] -= per_trial(eta, velocity) * velocity",
     ),
     Mutation("the schedule is a step ahead", "train.py", "(self.step, n_s,", "(self.step + 1, n_s,"),
+    Mutation(
+        "the reported rate is rounded to the precision of the network",
+        "train.py",
+        "        run.eta(),\n",
+        "        run.eta().astype(shared.network.dtype),\n",
+    ),
     Mutation("half a cycle is a cycle", "core/schedules.py", "t % (2 * n_s) / n_s", "2 * t % (2 * n_s) / n_s"),
     Mutation(
         "the short last batch is divided by the full size",
@@ -143,7 +149,7 @@ MUTATIONS = [
     ),
     Mutation(
         "the short last batch is left out",
-        "train.py",
+        "spec.py",
         "list(range(0, n, batch_size))",
         "list(range(0, max(1, n - batch_size + 1), batch_size))",
     ),

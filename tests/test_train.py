@@ -10,8 +10,8 @@ from small import C, D, assert_close, assert_same_bits, pack_of, photograph, run
 
 from pipeline import evaluate
 from pipeline.evaluate import measure
-from pipeline.spec import ACTIVATIONS, BATCH_NORM, InitSpec, Pack
-from pipeline.train import Divergence, batches, train
+from pipeline.spec import ACTIVATIONS, BATCH_NORM, InitSpec, Pack, batches
+from pipeline.train import Divergence, train
 
 DATA = split()  # 23 rows: with batches of 5 the last one holds 3, and two epochs are 10 steps
 LAMBDAS = (0.0, 0.001, 0.01, 0.1)
@@ -270,6 +270,15 @@ def test_reports_count_epochs_steps_and_cycles_and_name_the_rate_of_the_step_to_
     assert [report.step for report in reports] == [5 * epoch for epoch in range(9)]
     assert [report.cycle for report in reports] == [0, 1, 1, 1, 1, 2, 2, 2, 2]
     assert_allclose([report.eta[0] for report in reports], [0.1, 0.2, 0.3, 0.2, 0.1, 0.2, 0.3, 0.2, 0.1])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_reported_rates_are_exact_at_both_ends_of_a_cycle_whatever_the_networks_are_made_of(dtype):
+    schedule = {"step_size": 2, "cycles": 2, "eta_min": 1e-5, "eta_max": 0.1}
+    reports = list(train(pack_of(trial(DATA, dtype=dtype, schedule=schedule), LAMBDAS), DATA))
+    for epochs, eta in (((0, 4, 8), 1e-5), ((2, 6), 0.1)):
+        for epoch in epochs:
+            assert reports[epoch].eta.tolist() == [eta] * 4
 
 
 def test_training_values_are_measured_on_the_first_5000_rows_only():
