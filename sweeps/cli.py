@@ -182,7 +182,7 @@ def _tyro(kind: Any, arguments: Sequence[str], **how: Any) -> tuple[Any, list[st
     """Return what tyro reads and the arguments it does not know, or None where it printed help instead.
 
     tyro explains a bad value in a framed text on stderr and exits; its hook for errors is private. So the text is
-    caught, and its first paragraph becomes the one line of a ConfigError.
+    caught, and becomes the one line of a ConfigError.
     """
     complaint = io.StringIO()
     try:
@@ -192,8 +192,16 @@ def _tyro(kind: Any, arguments: Sequence[str], **how: Any) -> tuple[Any, list[st
             )
     except SystemExit as stop:
         if stop.code:
-            raise ConfigError(first_paragraph(complaint.getvalue())) from None
+            raise ConfigError(in_one_line(complaint.getvalue())) from None
         return None
+
+
+def in_one_line(complaint: str) -> str:
+    """Return what tyro complains of; where it only says that values do not fit a flag, also what would fit."""
+    text = first_paragraph(complaint)
+    unfit = re.fullmatch(r"(--\S+): Could not find valid parse for arguments: \[(.*)\]", text)
+    fitting = unfit and re.search(rf"{re.escape(unfit[1])} (\[?[A-Z{{].*?)[ │|]*$", complaint, re.MULTILINE)
+    return f"{unfit[1]} must be {fitting[1]}, got {unfit[2]}" if unfit and fitting else text
 
 
 def first_paragraph(framed: str) -> str:

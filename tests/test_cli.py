@@ -202,7 +202,9 @@ def test_an_option_that_would_be_ignored_is_refused_and_the_help_says_so(
         ("toy --seed x", ["--seed", "'x'"]),
         ("toy --jobs 1.5", ["--jobs", "INT", "'1.5'"]),
         ("toy --lambda five", ["--lambda", "'five'"]),
-        ("toy --network.hidden 50 x", ["--network.hidden", "'x'"]),
+        ("toy --network.hidden 50 x", ["--network.hidden must be [INT [INT ...]], got '50', 'x'\n"]),
+        ("toy --network.hidden 5.5", ["--network.hidden must be [INT [INT ...]], got '5.5'\n"]),
+        ("toy --coarse.lambdas x", ["--coarse.lambdas must be [FLOAT [FLOAT ...]], got 'x'\n"]),
         ("toy --coarse.sampler sobol", ["--coarse.sampler", "grid", "tpe", "'sobol'"]),
     ],
 )
