@@ -75,7 +75,7 @@ def test_every_module_of_the_pipeline_has_its_layer() -> None:
 
 
 def test_the_core_knows_arithmetic_only() -> None:
-    """No files, clock, environment or global random numbers; gradcheck.py, a command, may also read its arguments."""
+    """No files, clock, environment or global random numbers."""
     arithmetic = {
         "numpy",
         "scipy",
@@ -89,8 +89,7 @@ def test_the_core_knows_arithmetic_only() -> None:
     }
     plain = {"__future__", "abc", "enum", "operator"}
     for path in (ROOT / "pipeline" / "core").glob("*.py"):
-        command = {"argparse", "sys"} if path.name == "gradcheck.py" else set()
-        assert imported(path) <= arithmetic | plain | command, path.name
+        assert imported(path) <= arithmetic | plain, path.name
 
 
 def test_no_file_of_code_is_longer_than_400_lines(files: dict[str, str]) -> None:
