@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib
 import inspect
 import io
 import re
@@ -117,6 +118,19 @@ class Entry:
         for field in self.unused:
             given = getattr(options, field)
             require(given == getattr(Options(), field), _flag(field), f"must be left out of {name}", given)
+
+
+def later(where: str) -> Callable[[Any, Options], None]:
+    """Return the function that `where` names (``module:function``), whose module is imported when it is called.
+
+    Optuna, pandas and Matplotlib take seconds to load, which --help and bad input need not wait for.
+    """
+    module, _, function = where.partition(":")
+
+    def call(configuration: Any, options: Options) -> None:
+        getattr(importlib.import_module(module), function)(configuration, options)
+
+    return call
 
 
 def overview(sweeps: Mapping[str, Entry]) -> str:

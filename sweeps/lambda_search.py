@@ -21,7 +21,7 @@ from pipeline.spec import (
     TrialSpec,
     positive_integer,
 )
-from sweeps.cli import Entry, Options
+from sweeps.cli import Entry, later
 
 WIDENINGS = 2
 """How often the coarse range is moved, a decade at a time, when the best lambda lies at its end."""
@@ -223,14 +223,7 @@ def _refined(interval: Interval) -> tuple[float, float]:
     return (low, high) if low < high else (low / math.sqrt(10), high * math.sqrt(10))
 
 
-def execute(config: LambdaSearch, options: Options) -> None:
-    """Run the search that `config` describes and write everything that it leaves behind."""
-    from sweeps import lambda_results  # noqa: PLC0415  (Optuna, pandas and Matplotlib, which --help can spare)
-
-    lambda_results.execute(config, options)
-
-
-ENTRY = Entry(LambdaSearch, execute)
+ENTRY = Entry(LambdaSearch, later("sweeps.lambda_results:execute"))
 
 
 def budgets(config: LambdaSearch) -> list[str]:
