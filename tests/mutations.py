@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = ("tests/test_train.py", "tests/test_evaluate.py", "tests/core", "tests/contracts")
+CONTRACTS = tuple(f"tests/contracts/{path.name}" for path in sorted((ROOT / "tests/contracts").glob("*_contract.py")))
+"""Those of the core's tables; the sweeps' own contract is none of its tests."""
+
+TESTS = ("tests/test_train.py", "tests/test_evaluate.py", "tests/core", *CONTRACTS)
 HELPERS = ("tests/reference.py", "tests/small.py", "pyproject.toml", "pipeline")
 
 
