@@ -108,6 +108,7 @@ class InProcess:
     order: Callable[[list[str]], list[str]] = lambda names: names
     failing: Callable[[str], bool] = lambda _: False
     ran: list[str] = field(default_factory=list)
+    reason: str = "worker died 3 times (SIGKILL(-9))"
 
     def run(
         self, function: Callable[[Any], Any], items: Mapping[str, Any]
@@ -115,7 +116,7 @@ class InProcess:
         for name in self.order(list(items)):
             self.ran.append(name)
             if self.failing(name):
-                yield name, Failure("worker died 3 times (SIGKILL(-9))")
+                yield name, Failure(self.reason)
             else:
                 with single_thread():
                     result = function(items[name])

@@ -41,6 +41,11 @@ BAD_INPUT: dict[str, tuple[int, str, Callable[[Path], dict[str, object]]]] = {
     "range of equal ends": (2, "lambda range must be two positive numbers", lambda _: {"low": 0.1, "high": 0.1}),
     "range too narrow": (2, "must hold 4 values", lambda _: {"low": 0.1, "high": 0.10001}),
     "no trials": (2, r"count \(lambdas of a stage\) must be a positive", lambda _: {"coarse.count": 0}),
+    "half a round": (
+        2,
+        "count of a sobol stage must be a multiple of 4, got 6",
+        lambda _: {"refine.sampler": "sobol", "refine.count": 6},
+    ),
     "no replicates": (2, "replicates must be a positive", lambda _: {"refine.replicates": 0}),
     "no final replicates": (2, "replicates must be a positive", lambda _: {"final.replicates": 0}),
     "hidden 0": (2, "hidden sizes must be a positive integer, got 0", lambda _: {"network.hidden": 0}),

@@ -5,91 +5,16 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import rig
-from joblib.externals.loky import get_reusable_executor
+from lambda_runs import EXPORTS, engine, exported, folder_of, rows, run
 
-from pipeline.files import lock
 from sweeps.__main__ import main
 
-EXPORTS = ("trials.csv", "curves.csv", "summary.csv", "best.json")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_workers_left_behind() -> Iterator[None]:
-    yield
-    get_reusable_executor(reuse=True, kill_workers=True).shutdown(kill_workers=True)
-
-
-@pytest.fixture(scope="module")
-def npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return rig.npz(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(autouse=True)
-def _without_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the drawing, which takes seconds, to the test that asks for it and to the contract of all sweeps."""
-    if "drawn" not in request.fixturenames:
-        monkeypatch.setattr("sweeps.lambda_results.draw", lambda *_: None)
-
-
-@pytest.fixture
-def drawn() -> None:
-    """Ask for figures."""
-
-
-def run(npz: Path, out: Path, **flags: object) -> Path:
-    """Run a small search to its end and return its folder."""
-    assert main(rig.lambda_command(npz, out, **flags)) == 0
-    return folder_of(out)
-
-
-def folder_of(out: Path) -> Path:
-    [folder] = (out / "lambda").iterdir()
-    return folder
-
-
-def rows(folder: Path, stage: str = "") -> list[dict[str, str]]:
-    with (folder / "trials.csv").open(newline="") as file:
-        return [row for row in csv.DictReader(file) if stage in {"", row["stage"]}]
-
-
-def exported(folder: Path) -> dict[str, bytes]:
-    """Return what must be the same however the run went."""
-    return {
-        name: content
-        for name, content in rig.files(folder).items()
-        if name in EXPORTS or name.startswith(("networks", ".pending"))
-    }
-
-
-@pytest.fixture(scope="module")
-def done(npz: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run with one job; not to be changed."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sweeps.lambda_results.draw", lambda *_: None)
-        return run(npz, tmp_path_factory.mktemp("done") / "out")
-
-
-@pytest.fixture
-def copied(done: Path, tmp_path: Path) -> Path:
-    """A copy of its artifacts folder, to run in again."""
-    out = tmp_path / "odd [/out] :x:"  # whatever means something to a terminal
-    for name, content in rig.files(done.parents[1]).items():
-        (out / name).parent.mkdir(parents=True, exist_ok=True)
-        (out / name).write_bytes(content)
-    return out
-
-
-def engine(monkeypatch: pytest.MonkeyPatch, instead: rig.InProcess) -> rig.InProcess:
-    """Let the command compute with another engine."""
-    monkeypatch.setattr("sweeps.session.LokyEngine", lambda _: instead)
-    return instead
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 @pytest.mark.parametrize("jobs", [2, 3])
@@ -98,8 +23,11 @@ def test_any_number_of_jobs_leaves_the_same_bytes(npz: Path, tmp_path: Path, don
     assert exported(folder) == exported(done)
     assert set(EXPORTS) < exported(folder).keys()
     with_one, with_many = (json.loads((each / "manifest.json").read_text()) for each in (done, folder))
+    for each in (with_one, with_many):
+        for made in each["computed_with"]:  # the checkout, whose revision it names, may change while tests run
+            del made["revision"]
     assert with_one["computed_with"] == with_many["computed_with"]
-    assert len(with_one["computed_with"]) == 1
+    assert [made["trials"] for made in with_one["computed_with"]] == [len(rows(done))]
 
 
 def test_results_in_any_order_leave_the_same_bytes(
@@ -107,18 +35,6 @@ def test_results_in_any_order_leave_the_same_bytes(
 ) -> None:
     engine(monkeypatch, rig.shuffled(seed=0))
     assert exported(run(npz, tmp_path / "out")) == exported(done)
-
-
-def test_the_second_run_says_that_all_is_there_and_leaves_every_byte(
-    npz: Path, copied: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = rig.files(copied)
-    engine(monkeypatch, rig.forbidden())
-    run(npz, copied)
-    assert rig.files(copied) == before
-    output = capsys.readouterr().out
-    for line in ("coarse: all 8 trials are present", "refine: all 8 trials", "all trials are present; nothing to run"):
-        assert line in output
 
 
 KILL = """
@@ -144,9 +60,10 @@ def test_a_killed_run_with_two_jobs_ends_like_an_uninterrupted_one_with_one(
     assert killed.returncode == -9, killed.stderr
     left = folder_of(tmp_path / "out")
     assert not (left / "trials.csv").exists()
-    assert len(json.loads((left / "manifest.json").read_text())["computed_with"]) == 1  # noted before the first row
     folder = run(npz, tmp_path / "out")
     assert exported(folder) == exported(done)
+    made = json.loads((folder / "manifest.json").read_text())["computed_with"]
+    assert sum(each["trials"] for each in made) == len(rows(done))  # those of before the kill included
     output = capsys.readouterr().out
     assert "coarse: 8 trials, 5 present" in output
     assert "warning" not in output  # other surroundings would be worth one
@@ -174,6 +91,12 @@ def test_the_lambdas_of_a_replicate_share_both_seeds(done: Path) -> None:
     assert len(set.union(*pairs.values())) == len(pairs) == 2 * len({row["stage"] for row in rows(done)})
 
 
+def test_the_learning_rates_of_the_curves_are_exact_at_the_ends_of_a_cycle(done: Path) -> None:
+    with (done / "curves.csv").open(newline="") as file:
+        etas = {(row["epoch"], row["eta"]) for row in csv.DictReader(file)}
+    assert etas == {("0", "1e-05"), ("1", "0.1"), ("2", "1e-05")}
+
+
 def test_the_conclusion_can_be_worked_out_from_the_stored_trials(done: Path) -> None:
     best = json.loads((done / "best.json").read_text())
     refine: dict[str, list[float]] = {}
@@ -187,82 +110,13 @@ def test_the_conclusion_can_be_worked_out_from_the_stored_trials(done: Path) -> 
     assert best["test_accuracy"]["sd"] == pytest.approx(np.std(tested, ddof=1), rel=1e-12)
     assert best["test_accuracy"]["n"] == len(tested) == 2
     assert best["test_accuracy"]["low"] < np.mean(tested) < best["test_accuracy"]["high"]
-    assert "over training seeds; 40 test images" in best["test_accuracy"]["note"]
+    assert "over training seeds; 40 test rows" in best["test_accuracy"]["note"]
     assert best["test_accuracy_by_role"].keys() == {"chosen", "one standard error", "default"}
     assert {float(row["lambda"]) for row in rows(done, "final")} == {
         role["lambda"] for role in best["test_accuracy_by_role"].values()
     }
     accuracies = [float(row["test_accuracy"]) * 40 for row in rows(done, "final")]
     np.testing.assert_allclose(accuracies, np.round(accuracies), atol=1e-9)  # counts / 40
-
-
-@pytest.mark.parametrize(
-    ("flags", "difference"),
-    [
-        ({"seed": 1}, "seed = 1, stored 0"),
-        ({"high": 0.2}, "lambda.high = 0.2, stored 0.1"),
-        ({"coarse.count": 5}, "lambda.coarse.count = 5, stored 4"),
-        ({"refine.count": 5}, "lambda.refine.count = 5, stored 4"),
-        ({"refine.sampler": "sobol"}, 'lambda.refine.sampler = "sobol", stored "grid"'),
-        ({"final.replicates": 3}, "lambda.final.replicates = 3, stored 2"),
-        ({"pack-width": 4}, "pack_width = 4, stored 2"),
-        ({"pack-width": None}, "pack_width = null, stored 2"),
-        ({"refine.replicates": 1}, "lambda.refine.replicates may only grow within a run, got 1, stored 2"),
-        ({"coarse.count": 5, "seed": 1, "init.scheme": "xavier"}, "lambda.coarse.count = 5"),  # the first of three
-    ],
-    ids=str,
-)
-def test_another_configuration_is_refused_in_one_line_and_changes_nothing(
-    npz: Path, copied: Path, flags: dict[str, Any], difference: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = rig.files(copied)
-    assert main(rig.lambda_command(npz, copied, **flags)) == 2
-    [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ")
-    assert difference in line
-    assert "choose another RUN=name, or delete" in line
-    assert rig.files(copied) == before
-
-
-def test_more_replicates_of_the_last_search_stage_extend_the_run(
-    npz: Path, copied: Path, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    watched = engine(monkeypatch, rig.InProcess())
-    folder = run(npz, copied, **{"refine.replicates": 6})
-    assert rows(folder, "coarse") == rows(done, "coarse")
-    assert rows(folder, "refine")[:8] == rows(done, "refine")
-    assert len(rows(folder, "refine")) == 24
-    assert sum(name.startswith("coarse") for name in watched.ran) == 0
-    assert sum(name.startswith("refine") for name in watched.ran) == 8  # packs of two: 4 more replicates of 4 lambdas
-    assert json.loads((folder / "manifest.json").read_text())["configuration"]["lambda"]["refine"]["replicates"] == 6
-    at_once = run(npz, tmp_path / "at-once", **{"refine.replicates": 6})
-    assert {name: exported(folder)[name] for name in EXPORTS} == {name: exported(at_once)[name] for name in EXPORTS}
-    for row in rows(folder, "final"):  # whatever the choice has become
-        with np.load(folder / "networks" / f"{row['number']}.npz") as network:
-            assert str(network["key"]) == row["key"]
-    before = rig.files(copied)
-    engine(monkeypatch, rig.forbidden())
-    run(npz, copied, **{"refine.replicates": 6})
-    assert rig.files(copied) == before
-
-
-def test_failed_trials_are_told_counted_and_trained_again_when_asked(
-    npz: Path, tmp_path: Path, done: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    failing = engine(monkeypatch, rig.InProcess())
-    failing.failing = lambda name: [ran[:6] for ran in failing.ran].count("refine") == 2 and name == failing.ran[-1]
-    folder = run(npz, tmp_path / "out")
-    output = capsys.readouterr().out
-    assert "refine: trial 2 failed: worker died 3 times (SIGKILL(-9))" in output
-    assert "2 trials failed; the same command with RETRY=failed trains them again" in output
-    assert [(row["stage"], row["number"]) for row in rows(folder) if row["status"] == "FAILED"] == [
-        ("refine", "2"),
-        ("refine", "3"),
-    ]
-    again = engine(monkeypatch, rig.InProcess())
-    run(npz, tmp_path / "out", retry="failed")
-    assert [name.partition("-")[0] for name in again.ran if not name.startswith("final")] == ["refine"]
-    assert {name: exported(folder)[name] for name in EXPORTS} == {name: exported(done)[name] for name in EXPORTS}
 
 
 def test_a_sweep_in_which_everything_diverges_ends_well_says_so_and_draws_what_there_is(
@@ -289,9 +143,11 @@ def test_a_plan_counts_what_the_run_will_do_and_writes_nothing(
     for stage in ("coarse", "refine"):
         trials = rows(done, stage)
         packs = {row["pack"] for row in trials}
-        line = f"{stage}: 4 settings x 2 replicates = {len(trials)} trials of 2 epochs in {len(packs)} packs"
+        line = f"{stage}: 4 settings x 2 replicates = {len(trials)} trials of 2 epochs; {len(packs)} packs to train"
         assert line in output
-    assert re.search(r"^final: \d settings x 2 replicates = \d trials of 2 epochs in \d packs", output, re.MULTILINE)
+    assert re.search(
+        r"^final: \d settings x 2 replicates = \d trials of 2 epochs; \d packs to train", output, re.MULTILINE
+    )
     assert re.search(r"^predicted: .* on 1 worker", output, re.MULTILINE)
     assert re.search(r"^memory: \d+ MB per worker", output, re.MULTILINE)
 
@@ -304,26 +160,3 @@ def test_a_plan_downloads_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
     output = capsys.readouterr().out
     assert re.search(r"^note: CIFAR-10 must be in .* a run would download 170 MB", output, re.MULTILINE)
     assert "coarse: 4 settings x 2 replicates = 8 trials" in output
-
-
-def test_a_folder_in_use_is_the_hosts_fault_and_is_left_alone(
-    npz: Path, copied: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = rig.files(copied)
-    with lock(folder_of(copied)):
-        assert main(rig.lambda_command(npz, copied)) == 3
-    [line] = capsys.readouterr().err.splitlines()
-    assert "must be used by one run at a time, got process" in line
-    assert rig.files(copied) == before
-
-
-def test_a_damaged_study_is_damaged_data_and_is_left_alone(
-    npz: Path, copied: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    study = folder_of(copied) / "study.db"
-    study.write_bytes(study.read_bytes()[:5000])
-    before = rig.files(copied)
-    assert main(rig.lambda_command(npz, copied)) == 4
-    [line] = capsys.readouterr().err.splitlines()
-    assert str(study) in line
-    assert rig.files(copied) == before

@@ -257,10 +257,10 @@ def test_other_samplers_search_in_rounds(sampler: str) -> None:
     assert (first.proposal.rounds, first.proposal.count) == (2, 8)
 
 
-def test_what_may_grow_is_the_replicates_of_a_refined_grid_or_else_its_lambdas() -> None:
+def test_what_may_grow_is_the_replicates_of_the_refined_search_and_its_lambdas_unless_they_are_a_grid() -> None:
     assert budgets(CONFIG) == ["refine.replicates"]
     sobol = SearchStage(count=8, replicates=2, step_size=1, sampler="sobol")
-    assert budgets(dataclasses.replace(CONFIG, refine=sobol)) == ["refine.count"]
+    assert budgets(dataclasses.replace(CONFIG, refine=sobol)) == ["refine.replicates", "refine.count"]
     assert budgets(dataclasses.replace(CONFIG, coarse=sobol)) == ["refine.replicates"]
 
 
