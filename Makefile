@@ -32,12 +32,12 @@ help: ## list the commands and their variables
 #  PLAN=1                            show what would be trained, train nothing
 #  RETRY=failed                      train failed trials again
 #  PACK_WIDTH=8                      trials per pack instead of the rule
-#  ARGS="--coarse.count 32"          any other flag (python -m sweeps NAME --help lists them)
+#  ARGS="--coarse.count 32"          any other flag (.venv/bin/python -m sweeps NAME --help lists them)
 #  PYTHON=python3.12                 the interpreter to build the environment with
 
 sweep-lambda: ## search the L2 penalty from coarse to fine, then train the winners
 
-sweep-%: $(VENV)/run FORCE ## run the sweep of that name (python -m sweeps lists them)
+sweep-%: $(VENV)/run FORCE ## run the sweep of that name (.venv/bin/python -m sweeps lists them)
 	@$(PY) -m sweeps $* $(FLAGS)
 
 gradient-check: sweep-gradient-check ## compare the gradients that training uses with centred differences

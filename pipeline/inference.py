@@ -35,10 +35,16 @@ class Estimate:
     high: float | None = None
 
 
-def mean_interval(values: Sequence[float], level: float = 0.95) -> Estimate:
+UNBOUNDED = (-math.inf, math.inf)
+SHARE = (0.0, 1.0)
+"""The values that anything, and an accuracy, can have."""
+
+
+def mean_interval(values: Sequence[float], level: float = 0.95, bounds: tuple[float, float] = UNBOUNDED) -> Estimate:
     """Return the mean of independent `values` with its two-sided t interval.
 
-    The interval is mean -+ t((1 + level) / 2, n - 1) * sd / sqrt(n), where sd divides by n - 1.
+    The interval is mean -+ t((1 + level) / 2, n - 1) * sd / sqrt(n), where sd divides by n - 1, cut off at `bounds`:
+    from two seeds it would often reach beyond what is possible.
 
     Raises:
         ValueError: a value is not finite; diverged runs are counted elsewhere, never averaged.
@@ -51,7 +57,13 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> Estimate:
         return Estimate(n, float(x[0]) if n else math.nan)
     mean, sd = float(x.mean()), float(x.std(ddof=1))
     half = predicted_half_width(sd, n, level)
-    return Estimate(n, mean, sd, mean - half, mean + half)
+    return Estimate(n, mean, sd, max(mean - half, bounds[0]), min(mean + half, bounds[1]))
+
+
+def paired_difference(a: Sequence[float | None], b: Sequence[float | None]) -> Estimate:
+    """Return the mean difference a - b over the pairs that have both, with its two-sided 95 % t interval."""
+    pairs = zip(a, b, strict=True)
+    return mean_interval([x - y for x, y in pairs if x is not None and y is not None])
 
 
 def predicted_half_width(sd: float, n: int, level: float = 0.95) -> float:

@@ -1,6 +1,7 @@
 """What the lambda search leaves behind besides its tables: best.json, the figures, and a few lines on the screen."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from pipeline.core.schedules import SCHEDULES
 from pipeline.errors import HostError
 from pipeline.files import make_folder
-from pipeline.inference import binomial_half_width, mean_interval
+from pipeline.inference import SHARE, binomial_half_width, mean_interval, paired_difference
 from pipeline.records import Status, TrialRecord
 from pipeline.report import curves, final, images, search, style
 from pipeline.run import networks
@@ -42,6 +43,7 @@ def execute(config: LambdaSearch, options: Options) -> None:
     def write(conclusion: Conclusion, finished: Finished, console: Console) -> None:
         best = conclude(conclusion, finished, config)
         write_best(finished.folder, best)
+        console.print("drawing the figures")
         draw(conclusion, finished, config)
         summarise(best, finished, console)
 
@@ -59,6 +61,10 @@ def conclude(conclusion: Conclusion, finished: Finished, config: LambdaSearch) -
         "reason": conclusion.reason,
         "test_accuracy": tested.get("chosen"),
         "test_accuracy_by_role": {role: {"lambda": roles[role], **tested[role]} for role in roles},
+        "differences": _differences(finished, roles),
+        "tested_before": sorted(
+            {record.spec.lambda_ for record in finished.retired if record.test_accuracy is not None}
+        ),
         "coarse": [plain(tried) for tried in conclusion.ranges],
         "refined": conclusion.refined,
         "refine": plain(choice) if choice else None,
@@ -68,12 +74,13 @@ def conclude(conclusion: Conclusion, finished: Finished, config: LambdaSearch) -
 def _test_accuracy(finished: Finished, lambda_: float) -> dict[str, Any]:
     """Return mean, spread and interval of the test accuracies at a lambda, over the seeds that completed."""
     trials = [record for record in _last(finished).records if record.spec.lambda_ == lambda_]
-    estimate = mean_interval([record.test_accuracy for record in trials if record.test_accuracy is not None])
+    accuracies = [record.test_accuracy for record in trials if record.test_accuracy is not None]
+    estimate = mean_interval(accuracies, bounds=SHARE)
     notes = ["interval over training seeds"]
     if estimate.n:
         n_test = _last(finished).stage.fixed.data.n_test
         points = 100 * binomial_half_width(estimate.mean, n_test)
-        notes.append(f"{n_test} test rows add about {points:.1f} points of their own")
+        notes.append(f"the choice of these {n_test} test rows adds about +-{points:.1f} points")
     if estimate.n < len(trials):
         notes.append(f"{len(trials) - estimate.n} did not complete")
     return {
@@ -83,6 +90,20 @@ def _test_accuracy(finished: Finished, lambda_: float) -> dict[str, Any]:
         "low": estimate.low,
         "high": estimate.high,
         "note": "; ".join(notes),
+    }
+
+
+def _differences(finished: Finished, roles: Mapping[str, float]) -> dict[str, Any]:
+    """Return how much more accurate the chosen lambda's networks are than the others, seed by seed."""
+    by_lambda: dict[float, dict[int, float | None]] = {}
+    for record in _last(finished).records:
+        by_lambda.setdefault(record.spec.lambda_, {})[record.replicate] = record.test_accuracy
+    return {
+        f"chosen - {role}": asdict(
+            paired_difference(list(by_lambda[roles["chosen"]].values()), list(by_lambda[lambda_].values()))
+        )
+        for role, lambda_ in roles.items()
+        if lambda_ != roles["chosen"]
     }
 
 
@@ -180,6 +201,13 @@ def summarise(best: Mapping[str, Any], finished: Finished, console: Console) -> 
         console.print(f"lambda {best['lambda']:g}, one-standard-error lambda {best['lambda_1se']:g}")
         for role, tested in best["test_accuracy_by_role"].items():
             console.print(f"  {role} ({tested['lambda']:g}): {_words(tested)}")
+        for name, difference in best["differences"].items():
+            if difference["low"] is not None:
+                low, mean, high = (100 * difference[key] for key in ("low", "mean", "high"))
+                console.print(f"  {name}, seed by seed: {mean:+.2f} points, 95 % interval {low:+.2f} to {high:+.2f}")
+    if best["tested_before"]:
+        lambdas = ", ".join(f"{lambda_:g}" for lambda_ in best["tested_before"])
+        console.print(f"the choice has moved: the test set was opened before, for lambda {lambdas}")
     console.print(f"results in {finished.folder}")
     if failed and best["lambda"] is None:
         raise HostError(f"trials must complete for a choice, got {len(failed)} that failed, first: {failed[0].reason}")
@@ -188,7 +216,8 @@ def summarise(best: Mapping[str, Any], finished: Finished, console: Console) -> 
 def _words(tested: Mapping[str, Any]) -> str:
     if tested["mean"] is None:
         return "no network completed"
-    words = f"test accuracy {tested['mean']:.2%}"
+    words = f"test accuracy {100 * tested['mean']:.2f} %"
     if tested["sd"] is not None:
-        words += f", 95 % interval {tested['low']:.2%} to {tested['high']:.2%}, sd {tested['sd']:.2%}"
+        low, high, sd = (100 * tested[key] for key in ("low", "high", "sd"))
+        words += f", 95 % interval {low:.2f} to {high:.2f}, sd {sd:.2f}"
     return f"{words}, n = {tested['n']}"

@@ -99,6 +99,7 @@ class Finished:
     source: Source
     results: list[StageResult]
     computed: int
+    retired: list[TrialRecord]  # stored trials that the sweep does not want any more: an extension moved the choice
 
     @property
     def records(self) -> list[TrialRecord]:
@@ -163,7 +164,7 @@ class Session:
                 conclusion, results = runner.run(sweep)
             rows = [row for stage in runner.rows.values() for row in stage]
             write_manifest(folder, plain(self._fingerprint), rows)
-            finished = Finished(folder, self.source, results, runner.computed)
+            finished = Finished(folder, self.source, results, runner.computed, _retired(study, runner))
             _write_tables(finished, rows)
             yield conclusion, finished
 
@@ -225,6 +226,11 @@ def run(
 def write_best(folder: Path, best: Mapping[str, Any]) -> None:
     """Write best.json: what the sweep concludes, in numbers and words."""
     write_json(folder / "best.json", best)
+
+
+def _retired(study: Study, runner: Runner) -> list[TrialRecord]:
+    wanted = {row.identity for rows in runner.rows.values() for row in rows}
+    return [row.record for stage in runner.rows for key, row in study.rows(stage).items() if key not in wanted]
 
 
 def _write_tables(finished: Finished, rows: Sequence[Row]) -> None:

@@ -67,7 +67,7 @@ def lambda_search(
             ranges["the refined range, enlarged"] = _padded(interval, 0.06)
         panels = figure.subplots(1, len(ranges), squeeze=False, width_ratios=(1.25, 1)[: len(ranges)])[0]
         for axes, (name, limits) in zip(panels, ranges.items(), strict=True):
-            _search_panel(axes, stages, marks, interval, limits)
+            _search_panel(axes, stages, marks, interval if axes is panels[0] else None, limits)
             axes.set_title(name if len(ranges) > 1 else "")
             axes.set_ylabel("validation accuracy (%)")
         figure.legend(handles=_search_legend(stages, marks, interval), loc="outside lower center", ncols=3)
@@ -147,7 +147,9 @@ def _search_legend(stages: Mapping[str, _Stage], marks: Mapping[float, str], int
         for (name, stage), (color, marker) in zip(stages.items(), _stage_marks(len(stages)), strict=True)
     ]
     if any(math.isfinite(half) for stage in stages.values() for half in stage.halves):
-        handles.append(Line2D([], [], color=style.GREY, alpha=0.3, linewidth=8, label="95 % confidence band"))
+        handles.append(
+            Line2D([], [], color=style.GREY, alpha=0.3, linewidth=8, label="95 % band, without what seeds differ in")
+        )
     handles.append(Line2D([], [], color=style.GREY, marker="o", linestyle="", markersize=3, label="one replicate"))
     for (lambda_, label), line in zip(marks.items(), MARK_LINES, strict=False):
         text = f"{label}: λ = {style.number(lambda_)}"

@@ -164,7 +164,8 @@ def _summary(group: Sequence[TrialRecord]) -> list[float | None]:
     for name in SUMMARY_METRICS:
         values = values_of(group, name)
         if values and all(map(math.isfinite, values)):
-            estimate = inference.mean_interval(values)
+            bounds = inference.SHARE if name.endswith("accuracy") else (0.0, math.inf)
+            estimate = inference.mean_interval(values, bounds=bounds)
             cells += [estimate.mean, estimate.sd, estimate.low, estimate.high]
         else:
             cells += [None] * 4

@@ -157,7 +157,7 @@ class Preview:
             f"predicted: {_duration(self.total_seconds)} on {cores}, if no range has to be moved",
             f"memory: {self.worker_memory / 1e6:.0f} MB per worker and {self.shared_memory / 1e6:.0f} MB of rows "
             "that they share",
-            f"(intervals assume the standard deviation over seeds seen on CIFAR-10, {TYPICAL_SD})",
+            f"(intervals assume the spread over seeds that [50, 50] has on CIFAR-10, sd {TYPICAL_SD}; others differ)",
         ]
 
     def _stage_line(self, need: StageNeeds) -> str:

@@ -23,6 +23,7 @@ class Tally:
     present: int = 0
     running: int = 0
     best: float | None = None
+    shows_best: bool = True  # not of the final stage: its few validation rows choose nothing
     ended: Counter[Status] = field(default_factory=Counter)
 
     def add(self, records: Sequence[TrialRecord]) -> None:
@@ -48,7 +49,7 @@ class Tally:
             for status in (Status.PRUNED, Status.DIVERGED, Status.FAILED)
             if self.ended[status]
         ]
-        if self.best is not None:
+        if self.best is not None and self.shows_best:
             parts.append(f"best validation accuracy {self.best:.2%}")
         return ", ".join(parts)
 
@@ -71,7 +72,7 @@ class Reporter:
 
     def stage(self, stage: Stage, present: int) -> None:
         """Say what the stage wants, and what of it is there."""
-        self.tally = Tally(stage.name, stage.count, present)
+        self.tally = Tally(stage.name, stage.count, present, shows_best=not stage.keeps_networks)
         if present == stage.count:
             self._say(f"{stage.name}: all {present} trials are present")
             return

@@ -274,7 +274,9 @@ def _extends(path: Path, stored: Any, wanted: Any, budgets: Collection[str]) -> 
         if key not in budgets or key not in old or key not in new:
             raise ConfigError(f"a run must keep its configuration, got {key} = {after}, stored {before}; {remedy}")
         if new[key] < old[key]:
-            raise ConfigError(f"{key} may only grow within a run, got {after}, stored {before}; {remedy}")
+            raise ConfigError(
+                f"{key} may only grow within a run, got {after}, stored {before}; repeat {before}, {remedy}"
+            )
         extends = True
     return extends
 
