@@ -80,7 +80,7 @@ def _test_accuracy(finished: Finished, lambda_: float) -> dict[str, Any]:
     if estimate.n:
         n_test = _last(finished).stage.fixed.data.n_test
         points = 100 * binomial_half_width(estimate.mean, n_test)
-        notes.append(f"the choice of these {n_test} test rows adds about +-{points:.1f} points")
+        notes.append(f"the choice of these {n_test} test rows adds about ±{points:.1f} points")
     if estimate.n < len(trials):
         notes.append(f"{len(trials) - estimate.n} did not complete")
     return {
