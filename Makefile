@@ -45,7 +45,7 @@ gradient-check: sweep-gradient-check ## compare the gradients that training uses
 data: sweep-data ## find or download the data set and prepare its rows
 
 test: $(VENV)/dev ## run the tests (those on real CIFAR-10 need DATA_DIR)
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
 
 check: $(VENV)/dev ## lint, formatting, types and the arrows between the layers; changes nothing
 	@$(PY) -m ruff check

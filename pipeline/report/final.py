@@ -84,4 +84,4 @@ def _sampling_note(records: Sequence[TrialRecord]) -> str:
     """Say what the interval leaves out: the standard error of an accuracy over n test rows, as a 95 % half-width."""
     p, n = float(np.mean(values_of(records, "test_accuracy"))), records[0].spec.data.n_test
     extra = 100 * inference.binomial_half_width(p, n)
-    return f"Intervals are over training seeds; the choice of these {n:,} test rows adds about ± {extra:.1f} points."
+    return f"Over training seeds; the choice of these {n:,} test rows adds about ± {extra:.1f} points."

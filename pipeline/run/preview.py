@@ -31,8 +31,8 @@ TYPICAL_SD = 0.004
 RECORDING_SECONDS = 0.01
 """Per trial: one SQLite transaction."""
 
-DRAWING_SECONDS = 4.0
-"""Tables and figures at the end."""
+AROUND_SECONDS = 7.0
+"""Imports, reading and verifying the data, tables and figures."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Preview:
     @cached_property
     def total_seconds(self) -> float:
         """Seconds of the whole sweep, workers' start, tables and figures included."""
-        return self.startup + sum(self.seconds(need) for need in self.needs) + DRAWING_SECONDS
+        return self.startup + sum(self.seconds(need) for need in self.needs) + AROUND_SECONDS
 
     @property
     def worker_memory(self) -> int:

@@ -150,7 +150,12 @@ def test_the_search_draws_every_replicate_that_completed_and_marks_the_choices(s
         sorted([50, 54, 60, 62, 30, *(60 + 2 * r + p for r in range(3) for p in range(2))])
     )
     assert legend(figure) == [
-        *("coarse: mean over 2 replicates", "refine: mean over 3 replicates", "95 % confidence band", "one replicate"),
+        *(
+            "coarse: mean over 2 replicates",
+            "refine: mean over 3 replicates",
+            "95 % band, without what seeds differ in",
+            "one replicate",
+        ),
         *("chosen: λ = 0.005", "one standard error: λ = 0.02", "interval to refine", "diverged or failed"),
     ]
     assert whole.get_xscale() == enlarged.get_xscale() == "log"
@@ -197,7 +202,7 @@ def test_one_lambda_is_drawn_without_enlarging_a_range_of_no_width(record, tmp_p
     trials = [record("coarse", r, 0.01, 0.5 + r / 100, replicate=r) for r in range(3)]
     figure = lambda_search(trials, chosen=0.01, interval=(0.01, 0.01))
     assert len(figure.axes) == 1
-    assert "95 % confidence band" in legend(figure)
+    assert "95 % band, without what seeds differ in" in legend(figure)
     style.save(figure, tmp_path, "one")
 
 
@@ -281,7 +286,7 @@ def test_final_accuracies_draw_every_seed_print_the_interval_and_count_what_dive
 
 def test_what_the_interval_leaves_out_is_stated_with_the_error_worked_by_hand(final, search):
     """sqrt(.514 * .486 / 300) = .02886; times 1.96 is 5.7 points."""
-    assert "another 300 test rows would add about ± 5.7 points" in texts(final_figure(search, final))
+    assert "the choice of these 300 test rows adds about ± 5.7 points" in texts(final_figure(search, final))
 
 
 def test_equal_roles_share_a_row_and_one_seed_has_no_interval(record):

@@ -110,7 +110,7 @@ def test_the_conclusion_can_be_worked_out_from_the_stored_trials(done: Path) -> 
     assert best["test_accuracy"]["sd"] == pytest.approx(np.std(tested, ddof=1), rel=1e-12)
     assert best["test_accuracy"]["n"] == len(tested) == 2
     assert best["test_accuracy"]["low"] < np.mean(tested) < best["test_accuracy"]["high"]
-    assert "over training seeds; 40 test rows" in best["test_accuracy"]["note"]
+    assert "over training seeds; the choice of these 40 test rows" in best["test_accuracy"]["note"]
     assert best["test_accuracy_by_role"].keys() == {"chosen", "one standard error", "default"}
     assert {float(row["lambda"]) for row in rows(done, "final")} == {
         role["lambda"] for role in best["test_accuracy_by_role"].values()
