@@ -150,6 +150,8 @@ class Conclusion:
             words.append(f"The best still lies at an end after {WIDENINGS} moves: the range may be wrong.")
         if self.refined:
             words.append(f"refine: {self.refine_words}")
+        if self.choice and self.choice.best in (self.refined or ()):
+            words.append("It lies at an end of the refined range; what lies beyond was searched only coarsely.")
         return " ".join(words)
 
 
