@@ -147,9 +147,7 @@ def _search_legend(stages: Mapping[str, _Stage], marks: Mapping[float, str], int
         for (name, stage), (color, marker) in zip(stages.items(), _stage_marks(len(stages)), strict=True)
     ]
     if any(math.isfinite(half) for stage in stages.values() for half in stage.halves):
-        handles.append(
-            Line2D([], [], color=style.GREY, alpha=0.3, linewidth=8, label="95 % band, without what seeds differ in")
-        )
+        handles.append(Line2D([], [], color=style.GREY, alpha=0.3, linewidth=8, label="95 % band (pooled sd)"))
     handles.append(Line2D([], [], color=style.GREY, marker="o", linestyle="", markersize=3, label="one replicate"))
     for (lambda_, label), line in zip(marks.items(), MARK_LINES, strict=False):
         text = f"{label}: λ = {style.number(lambda_)}"

@@ -4,8 +4,9 @@ Figures use matplotlib's object-oriented interface only. Every one is made and s
 from matplotlib's own defaults: a user's rcParams neither change a figure nor are changed by it.
 """
 
+import math
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from pipeline import files
 from pipeline.records import TrialRecord
@@ -116,9 +117,17 @@ def log_lambda_axis(axes: Axes, low: float, high: float) -> None:
     axes.set_xlim(low, high)
     axes.set_xlabel("λ (log scale)")
     if high / low < 50:
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        coarse, fine = _round_numbers(low, high, (1, 2, 5)), _round_numbers(low, high, (1, 1.5, 2, 3, 4, 5, 7))
+        axes.xaxis.set_major_locator(FixedLocator(coarse if len(coarse) > 2 else fine))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _round_numbers(low: float, high: float, leading: Sequence[float]) -> list[float]:
+    """Return the numbers from `low` to `high` that are a leading number times a power of ten."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    numbers = (float(f"{first * 10.0**decade:.3g}") for decade in decades for first in leading)
+    return [number for number in numbers if low <= number <= high]
 
 
 def nothing_to_show(axes: Axes, text: str) -> None:

@@ -153,7 +153,7 @@ def test_the_search_draws_every_replicate_that_completed_and_marks_the_choices(s
         *(
             "coarse: mean over 2 replicates",
             "refine: mean over 3 replicates",
-            "95 % band, without what seeds differ in",
+            "95 % band (pooled sd)",
             "one replicate",
         ),
         *("chosen: λ = 0.005", "one standard error: λ = 0.02", "interval to refine", "diverged or failed"),
@@ -202,7 +202,7 @@ def test_one_lambda_is_drawn_without_enlarging_a_range_of_no_width(record, tmp_p
     trials = [record("coarse", r, 0.01, 0.5 + r / 100, replicate=r) for r in range(3)]
     figure = lambda_search(trials, chosen=0.01, interval=(0.01, 0.01))
     assert len(figure.axes) == 1
-    assert "95 % band, without what seeds differ in" in legend(figure)
+    assert "95 % band (pooled sd)" in legend(figure)
     style.save(figure, tmp_path, "one")
 
 
@@ -366,3 +366,18 @@ def test_describe_names_the_data_and_the_network_and_lists_what_differs(record):
     assert style.describe([trial, wide]).endswith(
         "network 50-50 / 100 · batch norm before the activation / no batch norm"
     )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (0.0024, 0.0088, ["0.003", "0.004", "0.005", "0.007"]),  # less than a decade: neither crowded nor empty
+        (0.0013, 0.017, ["0.002", "0.005", "0.01"]),
+        (0.9e-4, 0.03, ["0.0001", "0.001", "0.01"]),  # decades
+    ],
+)
+def test_a_short_lambda_axis_is_labelled_at_round_numbers(low, high, labels):
+    axes = Figure().add_subplot()
+    style.log_lambda_axis(axes, low, high)
+    ticks = [f"{tick:g}" for tick in axes.xaxis.get_major_locator()() if low <= tick <= high]
+    assert ticks == labels
