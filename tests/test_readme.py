@@ -39,6 +39,7 @@ def test_the_numbers_are_those_of_the_stored_run() -> None:
             f"{100 * tested['high']:.2f} | {100 * tested['sd']:.2f} | {tested['n']} |"
         )
         assert row in README
+    assert f"{_core_minutes():.1f} core-minutes" in README
     low, high = best["refined"]
     assert f"{low:g} to {high:g}" in README
 
@@ -51,3 +52,9 @@ def test_the_stored_tables_agree_with_the_stored_conclusion() -> None:
         row = final[tested["lambda"]]
         assert float(row["test_accuracy_mean"]) == tested["mean"]
         assert int(row["n"]) == tested["n"]
+
+
+def _core_minutes() -> float:
+    with (RUN / "timings.csv").open() as file:
+        packs = {(row["stage"], row["pack"]): float(row["cpu_seconds"]) for row in csv.DictReader(file)}
+    return sum(packs.values()) / 60
