@@ -229,8 +229,9 @@ def write_best(folder: Path, best: Mapping[str, Any]) -> None:
 
 
 def _retired(study: Study, runner: Runner) -> list[TrialRecord]:
+    """Return the stored trials that no stage of this run wanted, those of stages that it did not reach among them."""
     wanted = {row.identity for rows in runner.rows.values() for row in rows}
-    return [row.record for stage in runner.rows for key, row in study.rows(stage).items() if key not in wanted]
+    return [row.record for stage in study.stages() for key, row in study.rows(stage).items() if key not in wanted]
 
 
 def _write_tables(finished: Finished, rows: Sequence[Row]) -> None:

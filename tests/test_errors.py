@@ -22,7 +22,13 @@ def test_every_kind_is_caught_as_a_pipeline_error(kind):
 
 @pytest.mark.parametrize(
     ("name", "offer"),
-    [("momentun", "; did you mean 'momentum'?"), ("sdg", "; did you mean 'sgd'?"), ("zzz", ""), ("", "")],
+    [
+        ("momentun", "; did you mean 'momentum'?"),
+        ("SGD", "; did you mean 'sgd'?"),
+        ("sdg", "; did you mean 'sgd'?"),
+        ("zzz", ""),
+        ("", ""),
+    ],
 )
 def test_the_nearest_name_is_offered_where_one_is_near(name, offer):
     assert nearest(name, ("sgd", "momentum", "adam")) == offer

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pipeline.inference import (
+    SHARE,
+    binomial_half_width,
     interval_rule,
     mean_interval,
     one_standard_error,
+    paired_difference,
     predicted_half_width,
     two_way,
     widened,
@@ -290,3 +293,29 @@ def test_the_half_width_that_seeds_will_buy_is_the_half_width_they_give():
     # .0042 with 6 seeds: t(.975, 5) = 2.570582, so 2.570582 * .0042 / sqrt(6) = .004408
     assert predicted_half_width(0.0042, 6) == pytest.approx(0.004408, abs=5e-7)
     assert predicted_half_width(0.0042, 1) == math.inf
+
+
+def test_a_paired_difference_counts_pairs_that_have_both():
+    """Differences .01 and .03: mean .02, sd .01414; t(.975, 1) = 12.7062 times .01 is .12706."""
+    estimate = paired_difference([0.51, 0.55, None, 0.9], [0.5, 0.52, 0.4, None])
+    assert (estimate.n, estimate.mean) == (2, pytest.approx(0.02))
+    assert (estimate.low, estimate.high) == (
+        pytest.approx(0.02 - 0.127062, rel=1e-5),
+        pytest.approx(0.147062, rel=1e-5),
+    )
+
+
+def test_what_all_pairs_share_does_not_widen_a_paired_difference():
+    assert paired_difference([0.1, 0.5, 0.9], [0.0, 0.4, 0.8]).sd == pytest.approx(0, abs=1e-15)
+
+
+def test_an_interval_ends_where_its_values_must():
+    """From .9 and 1 the t interval would be .95 -+ .635."""
+    estimate = mean_interval([0.9, 1.0], bounds=SHARE)
+    assert (estimate.low, estimate.high) == (pytest.approx(0.95 - 0.63531, rel=1e-4), 1.0)
+    assert mean_interval([0.0, 0.1], bounds=SHARE).low == 0.0
+
+
+def test_the_width_of_a_share_is_worked_by_hand():
+    """sqrt(.25 / 10000) = .005, times 1.95996."""
+    assert binomial_half_width(0.5, 10_000) == pytest.approx(0.0097998, rel=1e-5)

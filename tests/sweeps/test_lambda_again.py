@@ -197,6 +197,9 @@ def test_networks_and_figures_of_an_earlier_choice_go_when_a_later_one_has_none(
 ) -> None:
     engine(monkeypatch, rig.forbidden())
     folder = run(npz, copied)
+    best = json.loads((folder / "best.json").read_text())
+    assert best["tested_before"] == []
+    tested = sorted({role["lambda"] for role in best["test_accuracy_by_role"].values()})
     pictures = {path.stem for path in (folder / "figures").iterdir()}
     assert {"final-accuracy", "confusion"} < pictures
     engine(monkeypatch, rig.InProcess(failing=lambda _: True))
@@ -205,6 +208,7 @@ def test_networks_and_figures_of_an_earlier_choice_go_when_a_later_one_has_none(
     left = {path.stem for path in (folder / "figures").iterdir()}
     assert left == {"lambda-search", "learning-curves", "learning-rate"}
     assert rows(folder, "final") == []
+    assert json.loads((folder / "best.json").read_text())["tested_before"] == tested  # the test set stays opened
 
 
 def test_another_machine_is_warned_of_once_and_listed_in_the_manifest(

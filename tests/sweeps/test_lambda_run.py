@@ -111,6 +111,11 @@ def test_the_conclusion_can_be_worked_out_from_the_stored_trials(done: Path) -> 
     assert best["test_accuracy"]["n"] == len(tested) == 2
     assert best["test_accuracy"]["low"] < np.mean(tested) < best["test_accuracy"]["high"]
     assert "over training seeds; the choice of these 40 test rows" in best["test_accuracy"]["note"]
+    other = best["test_accuracy_by_role"]["default"]["lambda"]
+    default = [float(row["test_accuracy"]) for row in rows(done, "final") if float(row["lambda"]) == other]
+    difference = best["differences"]["chosen - default"]
+    assert difference["mean"] == pytest.approx(np.mean(np.subtract(tested, default)), abs=1e-12)
+    assert difference["sd"] == pytest.approx(np.std(np.subtract(tested, default), ddof=1), abs=1e-12)
     assert best["test_accuracy_by_role"].keys() == {"chosen", "one standard error", "default"}
     assert {float(row["lambda"]) for row in rows(done, "final")} == {
         role["lambda"] for role in best["test_accuracy_by_role"].values()

@@ -302,3 +302,9 @@ def test_every_scale_asks_the_same_question_with_less() -> None:
         0.005,
     )
     assert (full.low, full.high) == (1e-5, 1e-1)
+
+
+@pytest.mark.parametrize(("at", "told"), [(1e-3, False), (1.0, True)])
+def test_a_choice_at_an_end_of_the_refined_range_is_told(at: float, told: bool) -> None:
+    conclusion = Drive({"": peak(1e-3), "refine": peak(at)}).run()
+    assert ("It lies at an end of the refined range" in conclusion.reason) == told
