@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipeline.spec import TrialSpec
+from pipeline.spec import InitSpec, TrialSpec
+
+WINDOW = 50
+"""Steps whose mini-batch losses are averaged into one number: short beside an epoch, long beside the noise."""
 
 
 class Status(StrEnum):
@@ -38,7 +41,12 @@ class Curves:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """The outcome of one trial. (stage, number) is its place in the plan of a sweep; `pack` counts packs."""
+    """The outcome of one trial.
+
+    (stage, number) is its place in the plan of a sweep; `pack` counts packs. batch_losses are the mean cross-entropies
+    (nats) that training itself saw: entry i averages the mini-batches of steps 50 i + 1 to 50 (i + 1), an unfinished
+    last window is left out.
+    """
 
     stage: str
     number: int
@@ -50,6 +58,7 @@ class TrialRecord:
     test_accuracy: float | None = None
     reason: str = ""  # why it diverged or failed, with the step
     pack_key: str = ""  # which trials it was packed with: another composition is another run
+    batch_losses: tuple[float, ...] = ()
 
     def final(self, metric: str) -> float | None:
         """Return the last value of a curve, or None where the trial did not complete."""
@@ -100,3 +109,37 @@ class Row:
     def identity(self) -> tuple[str, str]:
         """What was run: a trial in a pack. Its number is its place in a plan, which may grow."""
         return self.record.spec.key, self.record.pack_key
+
+
+@dataclass(frozen=True)
+class Chance:
+    """What the best constant guess comes to: its accuracy on the test rows, its loss (nats) on the training rows.
+
+    With C equally frequent classes these are 1 / C and ln C.
+    """
+
+    accuracy: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How large the numbers are in one untrained network, layer by layer, for one batch of training rows.
+
+    activations are the standard deviations, over examples and units, of what each hidden layer puts out and of the
+    class scores; gradients the root mean squares of the loss's gradients by W1 to Wk: k numbers each.
+    """
+
+    init: InitSpec
+    batch_norm: str
+    replicate: int
+    activations: tuple[float, ...]
+    gradients: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a sweep measures beside its trials."""
+
+    chance: Chance
+    spreads: tuple[Spread, ...] = ()

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 MODULES: Mapping[str, str] = {
     "lambda": "sweeps.lambda_search",
+    "depth": "sweeps.depth",
+    "init-sensitivity": "sweeps.init_sensitivity",
     "gradient-check": "sweeps.gradient_check",
     "data": "sweeps.fetch",
 }

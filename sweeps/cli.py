@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import dropwhile, takewhile
 from pathlib import Path
-from typing import Annotated, Any, Protocol, Self
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self
 
 import tyro
 
 from pipeline.errors import ConfigError, nearest, one_of, require
+
+if TYPE_CHECKING:
+    from pipeline.report.provenance import Told
 
 SCALES = ("smoke", "quick", "full")
 
@@ -92,11 +95,16 @@ class Configuration(Protocol):
 
 @dataclass(frozen=True)
 class Entry:
-    """One sweep in the table of sweeps: what can be configured, what runs it, and which Options it has no use for."""
+    """One command in the table: what can be configured, what runs it, and which Options it has no use for.
+
+    `tells` says what the report says of it, from what is stored for a data set, called as run folders are; None
+    where there is nothing to say.
+    """
 
     configuration: type[Configuration]
     execute: Callable[[Any, Options], None]
     unused: tuple[str, ...] = ()
+    tells: Callable[[Options, str], "Told"] | None = None
 
     @property
     def summary(self) -> str:
@@ -125,12 +133,29 @@ def later(where: str) -> Callable[[Any, Options], None]:
 
     Optuna, pandas and Matplotlib take seconds to load, which --help and bad input need not wait for.
     """
-    module, _, function = where.partition(":")
 
     def call(configuration: Any, options: Options) -> None:
-        getattr(importlib.import_module(module), function)(configuration, options)
+        _found(where)(configuration, options)
 
     return call
+
+
+def asked(configuration: type[Configuration], where: str) -> Entry:
+    """Return the entry of a sweep, whose Question is at `where` (``module:NAME``), imported when it is needed."""
+
+    def execute(config: Any, options: Options) -> None:
+        _found("sweeps.session:run")(_found(where), config, options)
+
+    def tells(options: Options, data_name: str) -> "Told":
+        told: Told = _found("sweeps.stored:tell")(_found(where), options, data_name)
+        return told
+
+    return Entry(configuration, execute, tells=tells)
+
+
+def _found(where: str) -> Any:
+    module, _, name = where.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def overview(sweeps: Mapping[str, Entry]) -> str:

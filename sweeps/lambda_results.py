@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from rich.console import Console
 
@@ -15,12 +15,14 @@ from pipeline.files import make_folder
 from pipeline.inference import SHARE, binomial_half_width, mean_interval, paired_difference
 from pipeline.records import Status, TrialRecord
 from pipeline.report import curves, final, images, search, style
+from pipeline.report.document import Section
+from pipeline.report.tables import summary_table
 from pipeline.run import networks
 from pipeline.run.plan import NETWORKS
 from pipeline.run.stage import Stage, StageResult
-from sweeps.cli import Options
 from sweeps.lambda_search import Conclusion, LambdaSearch, budgets, stages
-from sweeps.session import FIGURES, Finished, plain, run, write_best
+from sweeps.question import Answer, Question
+from sweeps.session import FIGURES, Finished, plain, write_best
 
 FIGURE_NAMES = (
     "lambda-search",
@@ -33,52 +35,55 @@ FIGURE_NAMES = (
 )
 
 
-def execute(config: LambdaSearch, options: Options) -> None:
-    """Run the search that `config` describes and write everything that it leaves behind.
+Found = Answer[LambdaSearch, Conclusion]
+
+
+def summary(answer: Found) -> dict[str, pd.DataFrame]:
+    """Return one row per stage and lambda."""
+    return {"summary": summary_table(answer.records)}
+
+
+def write(answer: Found, finished: Finished, console: Console) -> None:
+    """Write best.json and the figures, and say what came out.
 
     Raises:
         HostError: nothing could be chosen because trials failed.
     """
-
-    def write(conclusion: Conclusion, finished: Finished, console: Console) -> None:
-        best = conclude(conclusion, finished, config)
-        write_best(finished.folder, best)
-        console.print("drawing the figures")
-        draw(conclusion, finished, config)
-        summarise(best, finished, console)
-
-    run("lambda", options, config, budgets=budgets(config), stages=partial(stages, config), write=write)
+    best = conclude(answer)
+    write_best(finished.folder, best)
+    console.print("drawing the figures")
+    draw(answer, finished)
+    summarise(best, answer, finished, console)
 
 
-def conclude(conclusion: Conclusion, finished: Finished, config: LambdaSearch) -> dict[str, Any]:
+def conclude(answer: Found) -> dict[str, Any]:
     """Return the content of best.json."""
+    conclusion = answer.conclusion
     choice = conclusion.choice
-    roles = conclusion.roles(config.final.default)
-    tested = {role: _test_accuracy(finished, lambda_) for role, lambda_ in roles.items()}
+    roles = conclusion.roles(answer.configuration.final.default)
+    tested = {role: _test_accuracy(answer, lambda_) for role, lambda_ in roles.items()}
     return {
         "lambda": choice.best if choice else None,
         "lambda_1se": choice.one_se if choice else None,
         "reason": conclusion.reason,
         "test_accuracy": tested.get("chosen"),
         "test_accuracy_by_role": {role: {"lambda": roles[role], **tested[role]} for role in roles},
-        "differences": _differences(finished, roles),
-        "tested_before": sorted(
-            {record.spec.lambda_ for record in finished.retired if record.test_accuracy is not None}
-        ),
+        "differences": _differences(answer, roles),
+        "tested_before": sorted({record.spec.lambda_ for record in answer.retired if record.test_accuracy is not None}),
         "coarse": [plain(tried) for tried in conclusion.ranges],
         "refined": conclusion.refined,
         "refine": plain(choice) if choice else None,
     }
 
 
-def _test_accuracy(finished: Finished, lambda_: float) -> dict[str, Any]:
+def _test_accuracy(answer: Found, lambda_: float) -> dict[str, Any]:
     """Return mean, spread and interval of the test accuracies at a lambda, over the seeds that completed."""
-    trials = [record for record in _last(finished).records if record.spec.lambda_ == lambda_]
+    trials = [record for record in _last(answer).records if record.spec.lambda_ == lambda_]
     accuracies = [record.test_accuracy for record in trials if record.test_accuracy is not None]
     estimate = mean_interval(accuracies, bounds=SHARE)
     notes = ["interval over training seeds"]
     if estimate.n:
-        n_test = _last(finished).stage.fixed.data.n_test
+        n_test = _last(answer).stage.fixed.data.n_test
         points = 100 * binomial_half_width(estimate.mean, n_test)
         notes.append(f"the choice of these {n_test} test rows adds about ±{points:.1f} points")
     if estimate.n < len(trials):
@@ -93,10 +98,10 @@ def _test_accuracy(finished: Finished, lambda_: float) -> dict[str, Any]:
     }
 
 
-def _differences(finished: Finished, roles: Mapping[str, float]) -> dict[str, Any]:
+def _differences(answer: Found, roles: Mapping[str, float]) -> dict[str, Any]:
     """Return how much more accurate the chosen lambda's networks are than the others, seed by seed."""
     by_lambda: dict[float, dict[int, float | None]] = {}
-    for record in _last(finished).records:
+    for record in _last(answer).records:
         by_lambda.setdefault(record.spec.lambda_, {})[record.replicate] = record.test_accuracy
     return {
         f"chosen - {role}": asdict(
@@ -107,15 +112,15 @@ def _differences(finished: Finished, roles: Mapping[str, float]) -> dict[str, An
     }
 
 
-def _last(finished: Finished) -> StageResult:
+def _last(answer: Found) -> StageResult:
     """Return the last stage: the final one, where there is a choice."""
-    return finished.results[-1]
+    return answer.results[-1]
 
 
-def draw(conclusion: Conclusion, finished: Finished, config: LambdaSearch) -> None:
+def draw(answer: Found, finished: Finished) -> None:
     """Draw every figure of the search; those of the final networks where there is a choice."""
     folder = make_folder(finished.folder / FIGURES)
-    drawn = dict(_figures(conclusion, finished, config))
+    drawn = dict(_figures(answer, finished))
     for name in FIGURE_NAMES:
         if name in drawn:
             style.save(drawn[name], folder, name)
@@ -124,9 +129,10 @@ def draw(conclusion: Conclusion, finished: Finished, config: LambdaSearch) -> No
                 (folder / f"{name}{suffix}").unlink(missing_ok=True)
 
 
-def _figures(conclusion: Conclusion, finished: Finished, config: LambdaSearch) -> Iterator[tuple[str, Figure]]:
+def _figures(answer: Found, finished: Finished) -> Iterator[tuple[str, Figure]]:
     """Yield the figures by name, each of FIGURE_NAMES at most once."""
-    searched = [result for result in finished.results if result.stage.name != "final"]
+    conclusion = answer.conclusion
+    searched = [result for result in answer.results if result.stage.name != "final"]
     choice = conclusion.choice
     yield (
         "lambda-search",
@@ -139,13 +145,13 @@ def _figures(conclusion: Conclusion, finished: Finished, config: LambdaSearch) -
     )
     last = list(searched[-1].records)
     yield "learning-curves", curves.learning_curves(last, curves.best_median_worst(last))
-    yield "learning-rate", _learning_rate(_last(finished).stage)
+    yield "learning-rate", _learning_rate(_last(answer).stage)
     if choice:
-        records = list(_last(finished).records)
-        yield "final-accuracy", final.final_accuracy(records, conclusion.roles(config.final.default))
+        records = list(_last(answer).records)
+        yield "final-accuracy", final.final_accuracy(records, conclusion.roles(answer.configuration.final.default))
         chosen = [r for r in records if r.spec.lambda_ == choice.best and r.test_accuracy is not None]
         if chosen:
-            yield from _network_figures(finished, chosen[0])
+            yield from _network_figures(answer, finished, chosen[0])
 
 
 def _learning_rate(stage: Stage) -> Figure:
@@ -164,9 +170,9 @@ def _learning_rate(stage: Stage) -> Figure:
     )
 
 
-def _network_figures(finished: Finished, record: TrialRecord) -> Iterator[tuple[str, Figure]]:
+def _network_figures(answer: Found, finished: Finished, record: TrialRecord) -> Iterator[tuple[str, Figure]]:
     """Draw one network: its first layer, its confusions, its most confident mistakes."""
-    split = finished.split(_last(finished).stage.fixed.data)
+    split = finished.split(_last(answer).stage.fixed.data)
     network = networks.read(finished.folder / NETWORKS / f"{record.number}.npz")
     subtitle = f"final network of λ = {record.spec.lambda_:g}, replicate {record.replicate}"
     layer = images.first_layer(network.first_layer, split.shape, subtitle=subtitle)
@@ -184,7 +190,7 @@ def _network_figures(finished: Finished, record: TrialRecord) -> Iterator[tuple[
         yield "misclassified", page
 
 
-def summarise(best: Mapping[str, Any], finished: Finished, console: Console) -> None:
+def summarise(best: Mapping[str, Any], answer: Found, finished: Finished, console: Console) -> None:
     """Say what came out, and where it lies.
 
     Raises:
@@ -192,7 +198,7 @@ def summarise(best: Mapping[str, Any], finished: Finished, console: Console) -> 
     """
     if not finished.computed:
         console.print("all trials are present; nothing to run")
-    failed = [record for record in finished.records if record.status is Status.FAILED]
+    failed = [record for record in answer.records if record.status is Status.FAILED]
     if failed:
         console.print(f"{len(failed)} trials failed; the same command with RETRY=failed trains them again")
     if best["lambda"] is None:
@@ -221,3 +227,11 @@ def _words(tested: Mapping[str, Any]) -> str:
         low, high, sd = (100 * tested[key] for key in ("low", "high", "sd"))
         words += f", 95 % interval {low:.2f} to {high:.2f}, sd {sd:.2f}"
     return f"{words}, n = {tested['n']}"
+
+
+def sections(answer: Found) -> list[Section]:
+    """Return item iv) of the assignment: the range searched, the best lambdas, and what the final networks reach."""
+    return []
+
+
+QUESTION = Question("lambda", LambdaSearch, stages, budgets, summary, write, "iv) The search for lambda", sections)

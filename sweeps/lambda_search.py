@@ -21,7 +21,7 @@ from pipeline.spec import (
     TrialSpec,
     positive_integer,
 )
-from sweeps.cli import Entry, later
+from sweeps.cli import asked
 
 WIDENINGS = 2
 """How often the coarse range is moved, a decade at a time, when the best lambda lies at its end."""
@@ -225,7 +225,7 @@ def _refined(interval: Interval) -> tuple[float, float]:
     return (low, high) if low < high else (low / math.sqrt(10), high * math.sqrt(10))
 
 
-ENTRY = Entry(LambdaSearch, later("sweeps.lambda_results:execute"))
+ENTRY = asked(LambdaSearch, "sweeps.lambda_results:QUESTION")
 
 
 def budgets(config: LambdaSearch) -> list[str]:

@@ -1,12 +1,14 @@
 """A run of a sweep from data to tables: what every sweep does the same way. Composes `pipeline.run` and `.report`."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+import pandas as pd
 from rich.console import Console
 
 from pipeline import data
@@ -19,19 +21,16 @@ from pipeline.run.manifest import write_manifest
 from pipeline.run.plan import Plan
 from pipeline.run.preview import StageNeeds, expected, price
 from pipeline.run.progress import reporting
-from pipeline.run.stage import StageResult
 from pipeline.run.study import Study
 from pipeline.run.sweep import Runner, Sweep
 from pipeline.spec import DataSpec, canonical_json
 from sweeps.cli import Options
+from sweeps.question import Answer, Conclusion, Config, Question
 from sweeps.terminal import Terminal
 
-Conclusion = TypeVar("Conclusion")
-
-Rows = Callable[[float, bool], DataSpec]
-"""(fraction of the training rows to validate on, whether the test set is opened) -> the rows of a stage."""
-
 CACHE = "cache"
+STUDY = "study.db"
+DIAGNOSIS = "diagnosis.json"
 FIGURES = "figures"
 
 
@@ -93,22 +92,21 @@ def load(options: Options, console: Console) -> Source:
 
 @dataclass(frozen=True)
 class Finished:
-    """A completed run: where it is, what its stages gave, and whether anything had to be computed."""
+    """A run that has just been completed: where it is, its data, and whether anything had to be computed."""
 
     folder: Path
     source: Source
-    results: list[StageResult]
     computed: int
-    retired: list[TrialRecord]  # stored trials that the sweep does not want any more: an extension moved the choice
-
-    @property
-    def records(self) -> list[TrialRecord]:
-        """The records of all stages, in plan order."""
-        return [record for result in self.results for record in result.records]
 
     def split(self, spec: DataSpec) -> data.Split:
-        """Open the split of a stage, for drawing."""
+        """Open the split of a stage, for drawing and diagnosing."""
         return data.open_split(self.source.prepared(spec))
+
+
+def run_folder(name: str, data_name: str, options: Options) -> Path:
+    """Return where the results of a sweep on a data set go."""
+    scale = [options.scale] if options.scale != "full" else []
+    return options.artifacts / name / "-".join([data_name, *scale, *([options.run] if options.run else [])])
 
 
 @dataclass(frozen=True)
@@ -134,13 +132,7 @@ class Session:
     @property
     def folder(self) -> Path:
         """Where the results go."""
-        options, scale = self.options, self.options.scale
-        parts = [
-            self.source.folder_name,
-            *([scale] if scale != "full" else []),
-            *([options.run] if options.run else []),
-        ]
-        return options.artifacts / self.name / "-".join(parts)
+        return run_folder(self.name, self.source.folder_name, self.options)
 
     def needs(self, sweep: Sweep[Any]) -> list[StageNeeds]:
         """Return what a run would have to compute, in the light of what is stored; nothing is written.
@@ -154,8 +146,8 @@ class Session:
             return expected(sweep, self._plan, study.rows)
 
     @contextmanager
-    def completed(self, sweep: Sweep[Conclusion]) -> Iterator[tuple[Conclusion, Finished]]:
-        """Complete `sweep`, write the tables and the manifest, and hold the folder's lock for the block."""
+    def completed(self, sweep: Sweep[Conclusion]) -> Iterator[tuple[Answer[Any, Conclusion], Finished]]:
+        """Complete `sweep`, write the manifest, and hold the folder's lock for the block."""
         folder, workers = make_folder(self.folder), self.options.workers
         with lock(folder), Study.open(self._study, self._fingerprint, self._keys) as study:
             remove_leftovers(folder)
@@ -163,14 +155,14 @@ class Session:
                 runner = Runner(self._plan, study, LokyEngine(workers), self.source.prepared, reporter)
                 conclusion, results = runner.run(sweep)
             rows = [row for stage in runner.rows.values() for row in stage]
-            write_manifest(folder, plain(self._fingerprint), rows)
-            finished = Finished(folder, self.source, results, runner.computed, _retired(study, runner))
-            _write_tables(finished, rows)
-            yield conclusion, finished
+            fingerprint = plain(self._fingerprint)
+            write_manifest(folder, fingerprint, rows)
+            answer = Answer(self.configuration, conclusion, results, rows, retired(study, rows), fingerprint)
+            yield answer, Finished(folder, self.source, runner.computed)
 
     @property
     def _study(self) -> Path:
-        return self.folder / "study.db"
+        return self.folder / STUDY
 
     @property
     def _plan(self) -> Plan:
@@ -192,35 +184,24 @@ class Session:
         return [f"{self.name}.{key}" for key in self.budgets]
 
 
-def run(
-    name: str,
-    options: Options,
-    configuration: Any,
-    *,
-    budgets: Collection[str],
-    stages: Callable[[Rows], Sweep[Conclusion]],
-    write: Callable[[Conclusion, Finished, Console], None],
-) -> None:
-    """Preview or complete a sweep.
-
-    Args:
-        name: the sweep's name.
-        options: those of the command line.
-        configuration: the sweep's own fields.
-        budgets: dotted keys of the configuration that may grow without a new run.
-        stages: the sweep, from what says which rows a stage sees.
-        write: writes what the sweep leaves behind besides its tables, and says what came out.
-    """
+def run(question: Question[Config, Conclusion], config: Config, options: Options) -> None:
+    """Preview or complete a sweep: its trials, tables, diagnosis, and whatever else it leaves behind."""
     console = terminal()
     source = load(options, console)
-    session = Session(name, options, configuration, budgets, source, console)
-    needs = session.needs(stages(source.spec))  # bad input is refused here, before anything is written
+    session = Session(question.name, options, config, question.budgets(config), source, console)
+    stages = partial(question.stages, config, source.spec)
+    needs = session.needs(stages())  # bad input is refused here, before anything is written
     if options.plan:
         for line in price(needs, LokyEngine(options.workers), options.workers).lines():
             console.print(line)
         return
-    with session.completed(stages(source.spec)) as (conclusion, finished):
-        write(conclusion, finished, console)
+    with session.completed(stages()) as (found, finished):
+        answer = found
+        if question.diagnose:
+            answer = replace(found, diagnosis=question.diagnose(found.results, finished))
+            write_json(finished.folder / DIAGNOSIS, plain(answer.diagnosis))
+        _write_tables(finished.folder, answer, question.tables(answer))
+        question.write(answer, finished, console)
 
 
 def write_best(folder: Path, best: Mapping[str, Any]) -> None:
@@ -228,22 +209,23 @@ def write_best(folder: Path, best: Mapping[str, Any]) -> None:
     write_json(folder / "best.json", best)
 
 
-def _retired(study: Study, runner: Runner) -> list[TrialRecord]:
-    """Return the stored trials that no stage of this run wanted, those of stages that it did not reach among them."""
-    wanted = {row.identity for rows in runner.rows.values() for row in rows}
+def retired(study: Study, rows: Iterable[Row]) -> list[TrialRecord]:
+    """Return the stored trials that are not among the wanted `rows`, those of stages that were not reached included."""
+    wanted = {row.identity for row in rows}
     return [row.record for stage in study.stages() for key, row in study.rows(stage).items() if key not in wanted]
 
 
-def _write_tables(finished: Finished, rows: Sequence[Row]) -> None:
-    records = finished.records
-    timings = {(row.record.stage, row.record.number): row.timing for row in rows if row.timing}
-    for name, frame in {
+def _write_tables(folder: Path, answer: Answer[Any, Any], own: Mapping[str, pd.DataFrame]) -> None:
+    """Write the tables of every sweep and its `own`."""
+    records = answer.records
+    timings = {(row.record.stage, row.record.number): row.timing for row in answer.rows if row.timing}
+    every = {
         "trials": tables.trials_table(records),
         "curves": tables.curves_table(records),
-        "summary": tables.summary_table(records),
         "timings": tables.timings_table(records, timings),
-    }.items():
-        tables.write_csv(finished.folder / f"{name}.csv", frame)
+    }
+    for name, frame in {**every, **own}.items():
+        tables.write_csv(folder / f"{name}.csv", frame)
 
 
 def plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.files import write_json
-from pipeline.records import Row
+from pipeline.records import Provenance, Row
 from pipeline.spec import canonical_json
 
 MANIFEST = "manifest.json"
@@ -21,12 +21,17 @@ def write_manifest(folder: Path, configuration: Mapping[str, Any], rows: Sequenc
         configuration: what the run's fingerprint covers, the data's digest included.
         rows: all rows of the run; each says with what it was computed, perhaps in several sessions.
     """
-    provenances = {canonical_json(row.provenance): row.provenance for row in rows if row.provenance}
-    trials = Counter(canonical_json(row.provenance) for row in rows if row.provenance)
     write_json(
         folder / MANIFEST,
         {
             "configuration": configuration,
-            "computed_with": [asdict(one) | {"trials": trials[text]} for text, one in provenances.items()],
+            "computed_with": [asdict(one) | {"trials": trials} for one, trials in computed_with(rows)],
         },
     )
+
+
+def computed_with(rows: Sequence[Row]) -> list[tuple[Provenance, int]]:
+    """Return what computed the rows, the first one first, and how many of them."""
+    provenances = {canonical_json(row.provenance): row.provenance for row in rows if row.provenance}
+    trials = Counter(canonical_json(row.provenance) for row in rows if row.provenance)
+    return [(one, trials[text]) for text, one in provenances.items()]

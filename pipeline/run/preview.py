@@ -7,7 +7,7 @@ import heapq
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,6 +19,7 @@ from pipeline.records import Curves, Row, Status
 from pipeline.run.calibrate import Speed, calibrate
 from pipeline.run.engines import Engine, Failure
 from pipeline.run.plan import Plan, StagePlan
+from pipeline.run.replay import Stored
 from pipeline.run.stage import Search, Stage
 from pipeline.run.sweep import Conclusion, Sweep
 from pipeline.run.worker import Task
@@ -49,11 +50,7 @@ class StageNeeds:
         return self.stage.count - self.present
 
 
-Rows = Callable[[str], dict[tuple[str, str], Row]]
-"""The rows that are stored of a stage, by name."""
-
-
-def expected(sweep: Sweep[Conclusion], plan: Plan, stored: Rows) -> list[StageNeeds]:
+def expected(sweep: Sweep[Conclusion], plan: Plan, stored: Stored) -> list[StageNeeds]:
     """Return what `sweep` still needs if every search that is not complete peaks in the middle of its range.
 
     Stages, rounds, trials and packs are those of a run, with invented results for those that are missing. So whatever

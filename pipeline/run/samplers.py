@@ -7,7 +7,7 @@ was run. TPE, which looks at earlier rounds, lives with the study; here it has o
 import math
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -28,14 +28,15 @@ WHAT_COUNT = "settings (trials per replicate)"
 
 @dataclass(frozen=True)
 class LogRange:
-    """The interval [low, high] of a positive parameter, searched on a log scale."""
+    """The interval [low, high] of a positive parameter, searched on a log scale; `of` names it in refusals."""
 
     low: float
     high: float
+    of: str = field(default="lambda", compare=False)
 
     def __post_init__(self) -> None:
         ordered = math.isfinite(self.low) and math.isfinite(self.high) and 0 < self.low < self.high
-        require(ordered, "lambda range", "must be two positive numbers, the lower first", (self.low, self.high))
+        require(ordered, f"{self.of} range", "must be two positive numbers, the lower first", (self.low, self.high))
 
     def at(self, fraction: float) -> float:
         """Return the rounded value at `fraction` of the way from low (0) to high (1), on the log scale."""
@@ -154,6 +155,6 @@ def _distinct(searched: LogRange, count: int, uniforms: Callable[[int], NDArray[
 
 def _too_narrow(searched: LogRange, count: int) -> ConfigError:
     return ConfigError(
-        f"lambda range must hold {count} values that differ in {DIGITS} significant digits, "
+        f"{searched.of} range must hold {count} values that differ in {DIGITS} significant digits, "
         f"got {(searched.low, searched.high)}"
     )

@@ -86,16 +86,26 @@ class Study:
         wanted = json.loads(canonical_json(configuration))
         if not path.exists():
             _create(path, wanted)
-        with _explained(path):
-            _check_file(path)
-            study = cls(path, _connect(path))
+        study = cls.stored(path)
         try:
-            if _extends(path, study._configuration(), wanted, budgets):
+            if _extends(path, study.configuration(), wanted, budgets):
                 study._extended = wanted
         except BaseException:
             study.close()
             raise
         return study
+
+    @classmethod
+    def stored(cls, path: Path) -> Self:
+        """Open the existing study at `path`, whatever it belongs to, for reading.
+
+        Raises:
+            DataError: the file is damaged or not a study.
+            HostError: the file is locked or cannot be read.
+        """
+        with _explained(path):
+            _check_file(path)
+            return cls(path, _connect(path))
 
     def __enter__(self) -> Self:
         return self
@@ -198,8 +208,12 @@ class Study:
             self.path, f"stage {stage!r}, row {trial.number} must be a finished record of ours, got {got}"
         )
 
-    def _configuration(self) -> Any:
-        """Return the stored configuration."""
+    def configuration(self) -> Any:
+        """Return the stored configuration: nested mappings, as it was given when the study was made or last extended.
+
+        Raises:
+            DataError: it is missing or was changed.
+        """
         with _explained(self.path):
             attributes = {}
             if CONFIGURATION in optuna.get_all_study_names(self._storage):

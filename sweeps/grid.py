@@ -1,0 +1,131 @@
+"""A grid as a sweep: every setting of a product, trained the same way with every pair of seeds, and tested."""
+
+from abc import abstractmethod
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any, Self
+
+from pipeline.errors import require
+from pipeline.run.samplers import LogRange, grid
+from pipeline.run.stage import Listed, Stage, StageResult
+from pipeline.run.sweep import Sweep
+from pipeline.spec import (
+    InitSpec,
+    NetworkSpec,
+    OptimizerSpec,
+    ScheduleSpec,
+    Setting,
+    TrialSpec,
+    canonical_json,
+    positive,
+    positive_integer,
+)
+from sweeps.cli import LambdaFlag
+from sweeps.question import Rows
+
+STAGE = "grid"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What every grid can be asked: how its networks are trained, and how often. A subclass adds what varies.
+
+    The one stage opens the test set: it chooses nothing.
+    """
+
+    replicates: int = 3
+    """pairs of seeds per setting"""
+    lambda_: LambdaFlag = 0.005
+    activation: str = "relu"
+    bn_epsilon: float = NetworkSpec.bn_epsilon
+    bn_alpha: float = NetworkSpec.bn_alpha
+    dtype: str = NetworkSpec.dtype
+    optimizer: OptimizerSpec = field(default_factory=OptimizerSpec)
+    eta_min: float = 1e-5
+    eta_max: float = 1e-1
+    step_size: int = 5
+    """epochs from the smallest to the largest learning rate"""
+    cycles: int = 2
+    batch_size: int = 100
+    val_fraction: float = 0.1
+    """of the training rows, kept for validation"""
+
+    def __post_init__(self) -> None:
+        positive_integer("replicates", self.replicates)
+        Listed(self.settings())  # refuses what cannot be run before any data is read
+
+    @classmethod
+    def at_scale(cls, scale: str) -> Self:
+        """Return the defaults at a scale: smoke proves that everything runs, quick gives a first impression."""
+        if scale == "smoke":
+            return cls(replicates=2, step_size=1, cycles=1)
+        return cls(step_size=2) if scale == "quick" else cls()
+
+    @abstractmethod
+    def axes(self) -> Sequence[Sequence[Setting]]:
+        """Return what varies: the settings are all ways to take one part from every axis."""
+
+    def settings(self) -> tuple[Setting, ...]:
+        """Return the product of the axes, the last one varying fastest."""
+        return tuple({name: value for part in parts for name, value in part.items()} for parts in product(*self.axes()))
+
+    def trial(self, rows: Rows) -> TrialSpec:
+        """Return what the settings change."""
+        network = NetworkSpec(
+            activation=self.activation, bn_epsilon=self.bn_epsilon, bn_alpha=self.bn_alpha, dtype=self.dtype
+        )
+        schedule = ScheduleSpec("triangular", self.eta_min, self.eta_max, self.step_size, self.cycles)
+        return TrialSpec(
+            rows(self.val_fraction, True),
+            network,
+            InitSpec(),
+            schedule,
+            self.optimizer,
+            self.batch_size,
+            self.lambda_,
+        )
+
+
+def stages(config: Grid, rows: Rows) -> Sweep[StageResult]:
+    """Yield the one stage of a grid, and conclude with what it gives."""
+    return (yield Stage(STAGE, config.trial(rows), Listed(config.settings()), config.replicates))
+
+
+def budgets(_config: Grid) -> Collection[str]:
+    """Return what may grow without a new run: packs hold one replicate, so that more of these change no other."""
+    return ["replicates"]
+
+
+def axis(name: str, values: Iterable[Any]) -> list[Setting]:
+    """Return the axis along which the parameter `name` takes `values`.
+
+    Raises:
+        ConfigError: there is none, or two are the same.
+    """
+    listed = list(values)
+    distinct = len({canonical_json(value) for value in listed})
+    require(0 < distinct == len(listed), f"{name} values", "must be different, and at least one", tuple(listed))
+    return [{name: value} for value in listed]
+
+
+@dataclass(frozen=True)
+class Values:
+    """Positive numbers, listed, or evenly spaced on a log scale."""
+
+    values: tuple[float, ...] = ()
+    log_range: tuple[float, float, int] | None = None
+    """lowest, highest and how many, both ends included; takes the place of the list"""
+
+    def taken(self, of: str) -> tuple[float, ...]:
+        """Return the numbers; `of` names the parameter in refusals.
+
+        Raises:
+            ConfigError: a number is not positive, or the range holds too few of them.
+        """
+        if self.log_range is not None:
+            low, high, count = self.log_range
+            return grid(LogRange(low, high, of), count)
+        for value in self.values:
+            positive(of, value)
+        return self.values
