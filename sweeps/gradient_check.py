@@ -4,24 +4,23 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import pandas as pd
-from rich.table import Table
 
-from pipeline.core.gradcheck import BOUND, STEP, Comparison, compare
+from pipeline.core.gradcheck import compare
 from pipeline.core.network import Network
-from pipeline.errors import PipelineError, require
-from pipeline.files import make_folder
-from pipeline.report.tables import write_csv
+from pipeline.errors import require
+from pipeline.records import Provenance
 from pipeline.spec import BATCH_NORM, InitSpec, NetworkSpec, positive_integer
-from sweeps.cli import Entry, Options
-from sweeps.terminal import Terminal
+from sweeps.cli import Entry, Options, later
 
+if TYPE_CHECKING:
+    from pipeline.report.provenance import Told
+
+NAME = "gradient-check"
 LAMBDAS = (0.0, 0.1)
 CLASSES = 10
-COLUMNS = ("layers", "batch_norm", "lambda", "parameter", "shape", "relative_error", "skipped", "bound", "passed")
 
 
 @dataclass(frozen=True)
@@ -47,42 +46,53 @@ class GradientCheck:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of the table."""
+class Compared:
+    """One parameter of one network: its analytic against its numerical gradient.
+
+    relative_error is that of `pipeline.core.gradcheck.Comparison`; None where more than half of the entries had to be
+    skipped, which never passes.
+    """
 
     layers: int
     batch_norm: str
     lambda_: float
-    comparison: Comparison
+    parameter: str
+    shape: tuple[int, ...]
+    relative_error: float | None
+    skipped: int
+    bound: float
 
+    @property
+    def passed(self) -> bool:
+        """Whether the error stays within its bound."""
+        return self.relative_error is not None and self.relative_error <= self.bound
 
-def execute(config: GradientCheck, options: Options) -> None:
-    """Print the table, store it beside the results, and fail if an error exceeds its bound.
-
-    Raises:
-        PipelineError: a gradient is wrong, which is a bug of ours.
-    """
-    rows = list(check(config, options.seed))
-    Terminal(highlight=False).print(_screen(rows))
-    folder = make_folder(options.artifacts / "gradient-check")
-    write_csv(folder / "gradients.csv", _frame(rows))
-    wrong = [row for row in rows if not row.comparison.passed]
-    if wrong:
-        worst = max(wrong, key=lambda row: row.comparison.error)
-        raise PipelineError(
-            f"gradients must match centred differences to {BOUND:g}, got {worst.comparison.error:.1e} for "
-            f"{worst.comparison.parameter} with {worst.layers} layers, batch norm {worst.batch_norm}"
+    @property
+    def network(self) -> str:
+        """The network that it is a parameter of, in words."""
+        norm = (
+            "without batch norm" if self.batch_norm == "none" else f"with batch norm {self.batch_norm} the activation"
         )
-    print(f"{len(rows)} comparisons, largest relative error {max(row.comparison.error for row in rows):.1e}")
-    entries = sum(math.prod(row.comparison.shape) for row in rows)
-    skipped = sum(row.comparison.skipped for row in rows)
-    print(f"{skipped} of {entries} entries left out, as moving them carries a unit across the kink of its activation")
+        return f"the {self.layers}-layer network {norm}, lambda {self.lambda_:g}"
 
 
-ENTRY = Entry(GradientCheck, execute, unused=("run", "plan", "retry", "pack_width"))
+@dataclass(frozen=True)
+class Checked:
+    """The record of a check: what was asked, how it was answered, what came out, and what computed it.
+
+    `step`, `floor` and `classes` are the constants of `pipeline.core.gradcheck` and of the networks at that time.
+    """
+
+    configuration: GradientCheck
+    seed: int
+    step: float
+    floor: float
+    classes: int
+    rows: tuple[Compared, ...]
+    provenance: Provenance
 
 
-def check(config: GradientCheck, seed: int) -> Iterator[Row]:
+def check(config: GradientCheck, seed: int) -> Iterator[Compared]:
     """Compare every parameter of every network; float64, random parameters, one batch."""
     for depth, batch_norm, lambda_ in product(range(1, len(config.hidden) + 1), BATCH_NORM, LAMBDAS):
         rng = np.random.default_rng([seed, depth])
@@ -92,44 +102,21 @@ def check(config: GradientCheck, seed: int) -> Iterator[Row]:
             network.parameters[name] += 0.1 * rng.standard_normal(values.shape)
         x = rng.standard_normal((config.batch_size, config.inputs))
         labels = rng.integers(0, CLASSES, config.batch_size)
-        for comparison in compare(network, x, labels, np.array([lambda_])):
-            yield Row(depth + 1, batch_norm, lambda_, comparison)
+        for one in compare(network, x, labels, np.array([lambda_])):
+            error = one.error if math.isfinite(one.error) else None
+            yield Compared(depth + 1, batch_norm, lambda_, one.parameter, one.shape, error, one.skipped, one.bound)
 
 
-def _frame(rows: list[Row]) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            (
-                row.layers,
-                row.batch_norm,
-                row.lambda_,
-                row.comparison.parameter,
-                "x".join(map(str, row.comparison.shape)),
-                row.comparison.error,
-                row.comparison.skipped,
-                row.comparison.bound,
-                row.comparison.passed,
-            )
-            for row in rows
-        ],
-        columns=COLUMNS,
-    )
+def tells(options: Options, _data_name: str) -> "Told":
+    """Return what the report says of the check; it needs no data set."""
+    from sweeps.gradient_results import tell  # noqa: PLC0415  (pandas, which --help can spare)
+
+    return tell(options.artifacts)
 
 
-def _screen(rows: list[Row]) -> Table:
-    """Lay the errors out for a terminal: a row per network, its worst parameters last."""
-    table = Table(
-        "layers", "batch norm", "lambda", "relative error by parameter", title=f"step {STEP:g}, bound {BOUND:g}"
-    )
-    networks: dict[tuple[int, str, float], list[Comparison]] = {}
-    for row in rows:
-        networks.setdefault((row.layers, row.batch_norm, row.lambda_), []).append(row.comparison)
-    for (layers, batch_norm, lambda_), comparisons in networks.items():
-        errors = "  ".join(
-            f"{one.parameter}\N{NO-BREAK SPACE}{one.error:.0e}"
-            if one.passed
-            else f"[bold red]{one.parameter}\N{NO-BREAK SPACE}{one.error:.0e}[/]"
-            for one in comparisons
-        )
-        table.add_row(str(layers), batch_norm, f"{lambda_:g}", errors)
-    return table
+ENTRY = Entry(
+    GradientCheck,
+    later("sweeps.gradient_results:execute"),
+    unused=("run", "plan", "retry", "pack_width"),
+    tells=tells,
+)

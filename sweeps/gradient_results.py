@@ -1,0 +1,126 @@
+"""What the gradient check leaves behind: a table on the screen, the same as files, and what the report says of it."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import pandas as pd
+from rich import table as screen
+
+from pipeline.core.gradcheck import FLOOR, STEP
+from pipeline.errors import DataError, PipelineError
+from pipeline.files import make_folder, write_json
+from pipeline.report.document import Command, Section, Text
+from pipeline.report.provenance import Origin, Told
+from pipeline.report.tables import write_csv
+from pipeline.run.blas import single_thread
+from pipeline.run.provenance import provenance
+from pipeline.spec import canonical_json, from_json
+from sweeps.cli import Options
+from sweeps.gradient_check import CLASSES, NAME, Checked, Compared, GradientCheck, check
+from sweeps.gradient_sections import TITLE, left_out, section, verdict
+from sweeps.terminal import Terminal
+
+RECORD = "gradients.json"
+COLUMNS = ("layers", "batch_norm", "lambda", "parameter", "shape", "relative_error", "skipped", "bound", "passed")
+
+
+def execute(config: GradientCheck, options: Options) -> None:
+    """Print the table, store it beside the results, and fail if an error exceeds its bound.
+
+    Raises:
+        PipelineError: a gradient is wrong, which is a bug of ours.
+    """
+    with single_thread():
+        rows = tuple(check(config, options.seed))
+        checked = Checked(config, options.seed, STEP, FLOOR, CLASSES, rows, provenance())
+    terminal = Terminal(highlight=False)
+    terminal.print(_screen(rows))
+    folder = make_folder(options.artifacts / NAME)
+    write_csv(folder / "gradients.csv", _frame(rows))
+    write_json(folder / RECORD, json.loads(canonical_json(checked)))
+    if not all(row.passed for row in rows):
+        raise PipelineError(verdict(rows))
+    print(verdict(rows))
+    skipped, entries = left_out(rows)
+    print(f"{skipped} of {entries} entries left out, as moving them carries a unit across the kink of its activation")
+
+
+def stored(folder: Path) -> Checked:
+    """Return the record that `folder` holds.
+
+    Raises:
+        FileNotFoundError: there is none.
+        DataError: it is damaged.
+    """
+    path = folder / RECORD
+    try:
+        checked = from_json(path.read_text(), Checked)
+        if not checked.rows:
+            raise DataError("no comparison")
+    except FileNotFoundError:
+        raise
+    except (OSError, UnicodeDecodeError, DataError) as error:
+        raise DataError(f"{path} must hold a gradient check, got {error}; make {NAME} writes it again") from error
+    return checked
+
+
+def tell(artifacts: Path) -> Told:
+    """Return what the report says of the check: its section, or which command would have something to say.
+
+    Raises:
+        DataError: what is stored is damaged.
+    """
+    try:
+        checked = stored(artifacts / NAME)
+    except FileNotFoundError:
+        text = Text("The gradients have not been checked. This command checks them:")
+        return Told([Section(TITLE, (text, Command(f"make {NAME}")))], None)
+    origin = Origin(NAME, command(checked), checked.seed, "", (), ((checked.provenance, len(checked.rows)),))
+    return Told([section(checked)], origin)
+
+
+def command(checked: Checked) -> str:
+    """Return the line that repeats a check."""
+    default, asked = GradientCheck(), checked.configuration
+    arguments = []
+    for field in fields(GradientCheck):
+        value = getattr(asked, field.name)
+        if value != getattr(default, field.name):
+            words = map(str, value) if isinstance(value, tuple) else [str(value)]
+            arguments.append(" ".join([f"--{field.name.replace('_', '-')}", *words]))
+    seed = [f"SEED={checked.seed}"] if checked.seed else []
+    return " ".join([f"make {NAME}", *seed, *([f'ARGS="{" ".join(arguments)}"'] if arguments else [])])
+
+
+def _frame(rows: Iterable[Compared]) -> pd.DataFrame:
+    """Return the rows as gradients.csv lists them."""
+    cells = [
+        (
+            *(row.layers, row.batch_norm, row.lambda_, row.parameter, "x".join(map(str, row.shape))),
+            *(row.relative_error, row.skipped, row.bound, row.passed),
+        )
+        for row in rows
+    ]
+    return pd.DataFrame(cells, columns=COLUMNS).astype({"relative_error": float})
+
+
+def _screen(rows: Sequence[Compared]) -> screen.Table:
+    """Lay the errors out for a terminal: a row per network, what fails in red."""
+    table = screen.Table(
+        "layers",
+        "batch norm",
+        "lambda",
+        "relative error by parameter",
+        title=f"step {STEP:g}, bound {rows[0].bound:g}",
+    )
+    networks: dict[tuple[int, str, float], list[str]] = {}
+    for row in rows:
+        error = "none" if row.relative_error is None else f"{row.relative_error:.0e}"
+        text = f"{row.parameter}\N{NO-BREAK SPACE}{error}"
+        cell = text if row.passed else f"[bold red]{text}[/]"
+        networks.setdefault((row.layers, row.batch_norm, row.lambda_), []).append(cell)
+    for (layers, batch_norm, lambda_), cells in networks.items():
+        table.add_row(str(layers), batch_norm, f"{lambda_:g}", "  ".join(cells))
+    return table
