@@ -12,13 +12,16 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri, stdtrit
+from scipy.special import bdtrc, ndtri, stdtrit
 
 Floats: TypeAlias = NDArray[np.float64]
 Edge: TypeAlias = Literal["low", "high"]
 
 INTERVAL_LEVEL = 0.95
 """The quantile of Student's t in the interval rule (one-sided), as in DESIGN, "Statistics"."""
+
+ESCAPE_PROBABILITY = 0.001
+"""How often guessing may look like an escape from chance level, at most."""
 
 ROUNDING = 1e-12
 """Means that differ by less than this part of the largest score are equal: accuracies are counts / n."""
@@ -76,6 +79,32 @@ def predicted_half_width(sd: float, n: int, level: float = 0.95) -> float:
 def binomial_half_width(share: float, n: int, level: float = 0.95) -> float:
     """Return half the width of the normal interval of a share observed in `n` cases."""
     return float(ndtri((1 + level) / 2)) * math.sqrt(share * (1 - share) / n)
+
+
+def share_interval(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the Wilson score interval of the probability behind `successes` in `n` independent cases (Wilson 1927).
+
+    Unlike the normal interval it has a width when none or all succeed.
+
+    Raises:
+        ValueError: there are no cases, or fewer than successes.
+    """
+    from scipy.stats import binomtest  # noqa: PLC0415  (loads slowly)
+
+    if not 0 <= successes <= n or n == 0:
+        raise ValueError(f"successes must lie between 0 and a positive number of cases, got {successes} of {n}")
+    interval = binomtest(successes, n).proportion_ci(level, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def above_chance(accuracy: float, chance: float, n_test: int) -> bool:
+    """Whether a network with this `accuracy` on `n_test` rows has escaped chance level.
+
+    It has, if guesses that are right with probability `chance`, each on its own, would reach as much with probability
+    ESCAPE_PROBABILITY at most. To reach exactly `chance` is no escape.
+    """
+    correct = round(accuracy * n_test)  # accuracies are counts / n
+    return float(bdtrc(correct - 1, n_test, chance)) <= ESCAPE_PROBABILITY
 
 
 def t_quantile(p: float, df: int) -> float:

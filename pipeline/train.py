@@ -45,6 +45,8 @@ class EpochReport:
         eta: (M',) the schedule's learning rate at `step`.
         train: measured on the first min(5000, n) training rows.
         val: measured on the validation rows.
+        batch_losses: (M', S) mean cross-entropies, in float64, that the epoch's S steps took their gradients at, each
+            over its mini-batch and without the penalty; S = 0 for the untrained network.
         diverged: the trials that were dropped in this epoch.
         network: the networks themselves, M' of them; read only.
     """
@@ -56,6 +58,7 @@ class EpochReport:
     eta: Array
     train: Measurement
     val: Measurement
+    batch_losses: Array
     diverged: tuple[Divergence, ...]
     network: Network
 
@@ -72,6 +75,7 @@ class _Run:
     lambda_: Array
     eta_min: Array
     eta_max: Array
+    batch_losses: Array
     step: int = 0
     diverged: list[Divergence] = field(default_factory=list)
 
@@ -94,6 +98,7 @@ class _Run:
             return
         self.trials = self.trials[kept]
         self.lambda_, self.eta_min, self.eta_max = self.lambda_[kept], self.eta_min[kept], self.eta_max[kept]
+        self.batch_losses = self.batch_losses[kept]
         self.optimizer_state = {name: array[kept] for name, array in self.optimizer_state.items()}
         self.network = self.network.keep(kept)
 
@@ -116,11 +121,9 @@ def train(pack: Pack, split: Split) -> Iterator[EpochReport]:
 
 def _start(pack: Pack) -> _Run:
     shared, trials = pack.trials[0], pack.trials
-    network = Network.create(
-        shared.network, shared.data.inputs, shared.data.classes, [trial.init for trial in trials], shared.init_seed
-    )
-
+    inits = [trial.init for trial in trials]
     with np.errstate(over="ignore"):  # what float32 cannot hold makes its trial diverge, and say so
+        network = Network.create(shared.network, shared.data.inputs, shared.data.classes, inits, shared.init_seed)
         lambda_ = np.array([trial.lambda_ for trial in trials]).astype(shared.network.dtype)
     return _Run(
         pack,
@@ -131,6 +134,7 @@ def _start(pack: Pack) -> _Run:
         lambda_,
         np.array([trial.schedule.eta_min for trial in trials]),
         np.array([trial.schedule.eta_max for trial in trials]),
+        np.empty((len(trials), 0)),
     )
 
 
@@ -140,9 +144,11 @@ def _epoch(run: _Run, split: Split) -> None:
     update = OPTIMIZERS[shared.optimizer.name].update
     order = run.rng.permutation(len(split.x_train))
     buffer: Array = np.empty((shared.batch_size + 1, split.x_train.shape[1]), split.x_train.dtype)
+    cuts = batches(len(order), shared.batch_size)
+    run.batch_losses = np.empty((len(run.trials), len(cuts)))
     lost: dict[int, Divergence] = {}
     with np.errstate(all="ignore"):  # a diverging trial overflows; the test of every loss below says so
-        for batch in batches(len(order), shared.batch_size):
+        for step, batch in enumerate(cuts):
             rows = order[batch]
             # "clip" spares NumPy a buffer; a permutation has no index to clip
             x = np.take(split.x_train, rows, axis=0, out=buffer[: len(rows)], mode="clip")
@@ -153,6 +159,7 @@ def _epoch(run: _Run, split: Split) -> None:
             network.average(statistics)
             update(network.parameters, gradients, run.optimizer_state, eta, shared.optimizer)
             run.step += 1
+            run.batch_losses[:, step] = loss
             _note(lost, run, loss, "mini-batch loss")
     run.drop(lost)
 
@@ -187,6 +194,7 @@ def _report(run: _Run, split: Split, epoch: int) -> EpochReport:
         run.eta(),
         _select(train_values, kept),
         _select(val_values, kept),
+        run.batch_losses,
         tuple(run.diverged),
         run.network,
     )

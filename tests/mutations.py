@@ -193,6 +193,21 @@ MUTATIONS = [
         "[Moments(m.mean[: len(index)], m.variance[: len(index)]) for m in self.averages]",
     ),
     Mutation(
+        "after a drop the survivors inherit the recorded losses of the first lanes",
+        "train.py",
+        "self.batch_losses[kept]",
+        "self.batch_losses[: len(kept)]",
+    ),
+    Mutation("a loss is recorded a step late", "train.py", "[:, step] = loss", "[:, step - 1] = loss"),
+    Mutation("a layer's spread divides by n - 1", "core/spread.py", "axis=(1, 2), dtype", "axis=(1, 2), ddof=1, dtype"),
+    Mutation("the penalty counts as gradient", "core/spread.py", "np.zeros(network.size", "np.ones(network.size"),
+    Mutation(
+        "gradients are squared in the precision of the network",
+        "core/spread.py",
+        "np.square(array, dtype=np.float64)",
+        "np.square(array)",
+    ),
+    Mutation(
         "a loss is checked only when the epoch is over",
         "train.py",
         '            _note(lost, run, loss, "mini-batch loss")\n',

@@ -68,7 +68,7 @@ def run(pack, data):
 
 def photograph(report):
     """Copy a report and its networks: what lives on in the generator may not change it."""
-    picture = {"trials": report.trials.copy(), "eta": report.eta.copy()}
+    picture = {"trials": report.trials.copy(), "eta": report.eta.copy(), "batch_losses": report.batch_losses.copy()}
     for part in ("train", "val"):
         for name in ("loss", "cost", "accuracy"):
             picture[f"{part}_{name}"] = getattr(getattr(report, part), name).copy()

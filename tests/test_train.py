@@ -9,6 +9,9 @@ from reference import Reference, cut, cyclic_eta, initial_layers
 from small import C, D, assert_close, assert_same_bits, pack_of, photograph, run, split, state, trial
 
 from pipeline import evaluate
+from pipeline.core.network import Network
+from pipeline.core.optimizers import OPTIMIZERS
+from pipeline.core.schedules import triangular
 from pipeline.evaluate import measure
 from pipeline.spec import ACTIVATIONS, BATCH_NORM, InitSpec, Pack, batches
 from pipeline.train import Divergence, train
@@ -60,15 +63,17 @@ def test_one_trial_equals_the_oracle_in_every_parameter_average_and_measurement(
     order, step = np.random.default_rng(spec.order_seed), 0
 
     for report in train(Pack((spec,)), DATA):
+        losses = []
         if report.epoch:
             mini_batches = cut(order.permutation(23), spec.batch_size)
             n_s = schedule.step_size * len(mini_batches)
             for batch in mini_batches:
                 eta = cyclic_eta(step, n_s, schedule.eta_min, schedule.eta_max)
-                oracle.step(rows[0][batch], rows[1][batch], eta, spec.lambda_, rho)
+                losses += [oracle.step(rows[0][batch], rows[1][batch], eta, spec.lambda_, rho)]
                 step += 1
             assert_allclose(report.eta, [cyclic_eta(step, n_s, schedule.eta_min, schedule.eta_max)], rtol=1e-9)
         assert (report.step, report.trials.tolist(), report.diverged) == (step, [0], ())
+        assert_allclose(report.batch_losses, [losses], rtol=1e-10)
         statistics = None if report.epoch else oracle.batch_statistics(rows[0])
         for part, x, y in (("train", *rows[:2]), ("val", *rows[2:])):
             measured = getattr(report, part)
@@ -166,6 +171,30 @@ def test_looking_at_the_networks_between_epochs_changes_no_bit():
         assert_same_bits(photograph(report), undisturbed)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
+def test_recorded_losses_are_those_of_the_steps_and_recording_them_changes_no_bit(dtype, optimizer):
+    pack = some_pack(dtype=dtype, optimizer=optimizer)
+    spec = pack.trials[0]
+    network = Network.create(spec.network, D, C, [member.init for member in pack.trials], spec.init_seed)
+    memory = OPTIMIZERS[optimizer].init(network.parameters)
+    lambda_, order = np.array(LAMBDAS, dtype), np.random.default_rng(spec.order_seed)
+    step = 0
+    for report in train(pack, DATA):
+        losses = np.empty((len(LAMBDAS), 0))
+        for batch in cut(order.permutation(23), 5) if report.epoch else []:
+            eta = triangular(step, 5, np.full(4, 0.01), np.full(4, 0.3)).astype(dtype)
+            x = DATA.x_train[batch].astype(dtype)
+            loss, gradients, statistics = network.loss_and_gradients(x, DATA.y_train[batch], lambda_)
+            network.average(statistics)
+            OPTIMIZERS[optimizer].update(network.parameters, gradients, memory, eta, spec.optimizer)
+            losses = np.column_stack([losses, loss])
+            step += 1
+        assert report.batch_losses.dtype == np.float64
+        assert_array_equal(report.batch_losses, losses)
+        assert_same_bits(state(report.network), state(network))
+
+
 def test_float32_stays_near_float64_over_a_few_steps():
     single, double = (run(some_pack(dtype=dtype), DATA)[-1] for dtype in ("float32", "float64"))
     assert single["network.W1"].dtype == np.float32
@@ -199,6 +228,8 @@ def test_a_diverging_trial_is_named_with_step_and_reason_and_leaves_at_the_end_o
     assert [report.network.size for report in reports[1:]] == [3, 3]
     for report in reports[1:]:
         assert all(len(values) == 3 for values in (report.eta, report.train.cost, report.val.accuracy))
+        assert report.batch_losses.shape == (3, 5)
+        assert np.isfinite(report.batch_losses).all()
 
 
 def test_a_diverging_trial_changes_no_bit_of_its_neighbours_while_it_is_among_them():
@@ -243,6 +274,7 @@ def test_a_trial_that_explodes_in_the_last_step_of_an_epoch_is_found_by_its_cost
     assert reports[1].diverged == (Divergence(1, 1, "training cost is inf at step 1"),)
     assert reports[1].trials.tolist() == [0, 2, 3]
     assert np.isfinite(reports[1].train.cost).all()
+    assert reports[1].batch_losses.shape == (3, 1)
 
 
 def test_a_trial_is_lost_too_when_only_its_validation_cost_is_not_finite():
@@ -252,8 +284,9 @@ def test_a_trial_is_lost_too_when_only_its_validation_cost_is_not_finite():
     assert report.diverged[0].reason.startswith("validation cost is")
 
 
-def test_a_network_that_starts_beyond_all_numbers_is_dropped_before_training():
-    start = dataclasses.replace(trial(DATA, hidden=()), init=InitSpec("normal", 1e308))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_network_that_starts_beyond_all_numbers_is_dropped_before_training(dtype):
+    start = dataclasses.replace(trial(DATA, hidden=(), dtype=dtype), init=InitSpec("normal", 1e308))
     reports = list(train(Pack((start,)), DATA))
     assert [(report.epoch, report.step) for report in reports] == [(0, 0)]
     assert reports[0].diverged[0].reason.startswith("training cost is")

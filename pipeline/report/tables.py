@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline import files, inference
-from pipeline.records import Curves, Status, Timing, TrialRecord
+from pipeline.records import WINDOW, Curves, Status, Timing, TrialRecord
 from pipeline.spec import PARAMETERS, TrialSpec, parameter
 
 CURVE_METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
@@ -25,11 +25,13 @@ PARAMETER_COLUMNS = (
 )
 TRIAL_COLUMNS = (*IDENTITY_COLUMNS, *PARAMETER_COLUMNS, *CURVE_METRICS, "test_accuracy")
 CURVE_COLUMNS = ("stage", "number", *(field.name for field in fields(Curves)))
+BATCH_LOSS_COLUMNS = ("stage", "number", "step", "batch_loss")
 SUMMARY_METRICS = ("val_accuracy", "val_loss", "train_accuracy", "train_loss", "test_accuracy")
 SUMMARY_COLUMNS = (
     *("n", "n_diverged", "n_failed"),
     *(f"{metric}_{part}" for metric in SUMMARY_METRICS for part in ("mean", "sd", "low", "high")),
 )
+EFFECT_COLUMNS = ("compared", "n", "mean", "sd", "low", "high")
 TIMING_COLUMNS = ("stage", "number", "pack", "seconds", "cpu_seconds", "trials", "worker")
 
 
@@ -78,11 +80,28 @@ def curves_table(records: Iterable[TrialRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(CURVE_COLUMNS))
 
 
-def summary_table(records: Iterable[TrialRecord], by: Sequence[str] = ("lambda",)) -> pd.DataFrame:
+def batch_losses_table(records: Iterable[TrialRecord]) -> pd.DataFrame:
+    """Return one row per trial and window of mini-batches (BATCH_LOSS_COLUMNS).
+
+    batch_loss is the mean cross-entropy (nats) over the WINDOW steps that end with `step`; diverged trials keep the
+    windows that they have.
+    """
+    rows = [
+        (record.stage, record.number, window * WINDOW, loss)
+        for record in in_order(records)
+        for window, loss in enumerate(record.batch_losses, start=1)
+    ]
+    return pd.DataFrame(rows, columns=list(BATCH_LOSS_COLUMNS))
+
+
+def summary_table(
+    records: Iterable[TrialRecord], by: Sequence[str] = ("lambda",), *, ascending: bool = True
+) -> pd.DataFrame:
     """Return one row per stage and setting: stage, the parameters in `by`, then SUMMARY_COLUMNS.
 
     n counts the COMPLETE trials, the only ones that are averaged; _low and _high bound the 95 % t interval of the mean
-    over replicates and are empty, as is _sd, for a single one. Settings come in ascending order within their stage.
+    over replicates and are empty, as is _sd, for a single one. Settings come in the order of `by_setting` within their
+    stage.
 
     Raises:
         ConfigError: `by` names no parameter.
@@ -90,10 +109,43 @@ def summary_table(records: Iterable[TrialRecord], by: Sequence[str] = ("lambda",
     rows = [
         (stage, *(public(group[0].spec, name) for name in by), *_summary(group))
         for stage, stage_records in by_stage(records).items()
-        for group in by_setting(stage_records, by).values()
+        for group in by_setting(stage_records, by, ascending=ascending).values()
     ]
     frame = pd.DataFrame(rows, columns=["stage", *by, *SUMMARY_COLUMNS])
     return frame.astype(dict.fromkeys(SUMMARY_COLUMNS[3:], float))
+
+
+def effects_table(
+    records: Iterable[TrialRecord],
+    by: Sequence[str],
+    of: str,
+    baseline: Any = "none",
+    metric: str = "test_accuracy",
+) -> pd.DataFrame:
+    """Return what the parameter `of` does to `metric`: the parameters in `by`, then EFFECT_COLUMNS.
+
+    One row per setting of `by`, in plan order, and value of `of` other than `baseline`: the mean over replicates of the
+    difference, that value minus the baseline, and its 95 % t interval, as in ``compared`` "before - none". A replicate
+    counts, in n, where both of its trials are COMPLETE. Settings without a trial of the baseline have no row.
+
+    Raises:
+        ConfigError: `by` or `of` is no parameter.
+        ValueError: `by` and `of` leave a replicate with several trials of one setting.
+    """
+    rows = []
+    for setting in by_setting(records, by, ascending=False).values():
+        values = by_setting(setting, (of,), ascending=False)
+        reference = values.pop((baseline,), [])
+        without = _by_replicate(reference, metric)
+        for group in values.values() if reference else ():
+            given = _by_replicate(group, metric)
+            pairs = [replicate for replicate in given if replicate in without]
+            effect = inference.paired_difference([given[r] for r in pairs], [without[r] for r in pairs])
+            compared = f"{public(group[0].spec, of)} - {public(reference[0].spec, of)}"
+            numbers = (effect.n, effect.mean, effect.sd, effect.low, effect.high)
+            rows.append((*(public(group[0].spec, name) for name in by), compared, *numbers))
+    frame = pd.DataFrame(rows, columns=[*by, *EFFECT_COLUMNS])
+    return frame.astype(dict.fromkeys(EFFECT_COLUMNS[2:], float))
 
 
 def timings_table(records: Iterable[TrialRecord], timings: Mapping[tuple[str, int], Timing]) -> pd.DataFrame:
@@ -131,13 +183,17 @@ def by_stage(records: Iterable[TrialRecord]) -> dict[str, list[TrialRecord]]:
 
 
 def by_setting(
-    records: Iterable[TrialRecord], by: Sequence[str] = ("lambda",)
+    records: Iterable[TrialRecord], by: Sequence[str] = ("lambda",), *, ascending: bool = True
 ) -> dict[tuple[Any, ...], list[TrialRecord]]:
-    """Return the records of each setting, settings in ascending order (what is not given comes first)."""
+    """Return the records of each setting in plan order.
+
+    Settings come in ascending order (what is not given comes first), or else in that of their first trials, which is
+    how a grid has listed them.
+    """
     groups: dict[tuple[Any, ...], list[TrialRecord]] = defaultdict(list)
-    for record in records:
+    for record in in_order(records):
         groups[tuple(parameter(record.spec, name) for name in by)].append(record)
-    return {setting: groups[setting] for setting in sorted(groups, key=_none_first)}
+    return {setting: groups[setting] for setting in (sorted(groups, key=_none_first) if ascending else groups)}
 
 
 def metric(record: TrialRecord, name: str) -> float | None:
@@ -170,6 +226,14 @@ def _summary(group: Sequence[TrialRecord]) -> list[float | None]:
         else:
             cells += [None] * 4
     return cells
+
+
+def _by_replicate(group: Sequence[TrialRecord], name: str) -> dict[tuple[str, int], float | None]:
+    """Return the `metric` of the trials of one setting by what pairs them with those of another."""
+    values = {(record.stage, record.replicate): metric(record, name) for record in group}
+    if len(values) < len(group):
+        raise ValueError(f"a replicate must have one trial of a setting, got {len(group)} trials in {len(values)}")
+    return values
 
 
 _COUNTED = (Status.COMPLETE, Status.DIVERGED, Status.FAILED)

@@ -10,11 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.data import Split, open_split
 from pipeline.errors import DataError
 from pipeline.evaluate import predict
 from pipeline.files import write_text
-from pipeline.records import Curves, Provenance, Row, Status, Timing, TrialRecord
+from pipeline.records import WINDOW, Curves, Provenance, Row, Status, Timing, TrialRecord
 from pipeline.run import networks
 from pipeline.run.provenance import provenance
 from pipeline.spec import Pack, canonical_json, from_json
@@ -130,17 +132,25 @@ def compute(task: Task, split: Split) -> Outcome:
     """Train the trials of `task` on `split` and return their records."""
     wall, cpu = time.perf_counter(), time.process_time()
     curves: list[list[tuple[float, ...]]] = [[] for _ in task.numbers]
+    losses: list[list[float]] = [[] for _ in task.numbers]
     records: dict[int, TrialRecord] = {}
     for report in train(task.trials, split):
         for divergence in report.diverged:
             records[divergence.trial] = task.record(divergence.trial, Status.DIVERGED, divergence.reason)
         for position, trial in enumerate(report.trials.tolist()):
             curves[trial].append(_row(report, position))
+            losses[trial] += report.batch_losses[position].tolist()
     for trial in report.trials.tolist():
         records[trial] = task.record(trial, Status.COMPLETE)
-    accuracy = _test(task, report, split) if task.networks else {}
+    accuracy = _test(task, report, split)
     complete = tuple(
-        _completed(records[trial], curves[trial], accuracy.get(trial)) for trial in range(len(task.numbers))
+        replace(
+            records[trial],
+            curves=Curves(*zip(*curves[trial], strict=True)),
+            test_accuracy=accuracy.get(trial),
+            batch_losses=_windows(losses[trial]),
+        )
+        for trial in range(len(task.numbers))
     )
     timing = Timing(time.perf_counter() - wall, time.process_time() - cpu, len(complete), os.getpid())
     return Outcome(complete, timing, provenance())
@@ -156,15 +166,20 @@ def _row(report: EpochReport, position: int) -> tuple[float, ...]:
     return (report.step, report.epoch, report.cycle, float(report.eta[position]), *measured)
 
 
-def _completed(record: TrialRecord, rows: list[tuple[float, ...]], test_accuracy: float | None) -> TrialRecord:
-    """Return `record` with its curves and its test accuracy."""
-    return replace(record, curves=Curves(*zip(*rows, strict=True)), test_accuracy=test_accuracy)
+def _windows(losses: list[float]) -> tuple[float, ...]:
+    """Return the means over WINDOW steps after the other, from the first step on; an unfinished window is left out."""
+    whole = len(losses) // WINDOW * WINDOW
+    return tuple(np.reshape(losses[:whole], (-1, WINDOW)).mean(axis=1).tolist())
 
 
 def _test(task: Task, report: EpochReport, split: Split) -> dict[int, float]:
-    """Open the test set: return the accuracy by trial, and keep the networks with their predictions."""
+    """Return the accuracy on the test rows, if the split has any, by trial; keep the networks where they are wanted."""
     if split.x_test is None or split.y_test is None:
-        raise ValueError(f"stage {task.stage} keeps its networks but its split has no test rows")
+        if task.networks:
+            raise ValueError(f"stage {task.stage} keeps its networks but its split has no test rows")
+        return {}
+    if not len(report.trials):  # networks that were lost before their first step have no averages to be tested with
+        return {}
     prediction = predict(report.network, split.x_test, report.network.averages)
     accuracies = {}
     for position, trial in enumerate(report.trials.tolist()):

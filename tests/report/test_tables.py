@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -108,6 +109,17 @@ def test_a_diverged_trial_keeps_the_epochs_that_it_has(search):
     assert list(lost["epoch"]) == [0, 1]
 
 
+def test_batch_losses_have_a_row_for_every_window_named_by_its_last_step(record, tmp_path):
+    losses = {("b", 0): (2.25, 1.5, 0.125), ("b", 1): (), ("a", 0): (2.0,)}
+    trials = [replace(record(*place, 0.1, 0.5), batch_losses=found) for place, found in losses.items()]
+    lost = replace(record("a", 1, 0.1, 0.5, status=Status.DIVERGED), batch_losses=(2.5,))
+    tables.write_csv(tmp_path / "batch_losses.csv", tables.batch_losses_table([*trials[:1], lost, *trials[1:]]))
+    assert (tmp_path / "batch_losses.csv").read_text().splitlines() == [
+        *("stage,number,step,batch_loss", "b,0,50,2.25", "b,0,100,1.5", "b,0,150,0.125"),
+        *("a,0,50,2.0", "a,1,50,2.5"),
+    ]
+
+
 def test_the_summary_counts_what_diverged_and_averages_the_rest(search):
     frame = tables.summary_table(search).set_index(["stage", "lambda"])
     row = frame.loc[("coarse", 0.1)]
@@ -162,6 +174,108 @@ def test_the_summary_groups_by_any_parameters_even_ones_that_are_not_given(recor
     assert list(frame["n"]) == [1, 2]
 
 
+def test_settings_come_in_plan_order_where_they_are_not_to_be_sorted(record):
+    """Sorted as tuples, 50-30 would come before 50-50."""
+    hidden = [(50, 50), (50, 30), (50,), (50, 50)]
+    trials = [with_network(record("grid", number, 0.1, 0.5), hidden=sizes) for number, sizes in enumerate(hidden)]
+    for arrived in (trials, trials[::-1]):
+        assert list(tables.summary_table(arrived, ("hidden",))["hidden"]) == ["50", "50-30", "50-50"]
+        declared = tables.summary_table(arrived, ("hidden",), ascending=False)
+        assert list(zip(declared["hidden"], declared["n"], strict=True)) == [("50-50", 2), ("50-30", 1), ("50", 1)]
+        groups = tables.by_setting(arrived, ("hidden",), ascending=False)
+        assert [[one.number for one in group] for group in groups.values()] == [[0, 3], [1], [2]]
+
+
+def with_network(trial, **changes):
+    """Return the record with fields of its network replaced."""
+    return replace(trial, spec=replace(trial.spec, network=replace(trial.spec.network, **changes)))
+
+
+def grid(record, accuracies):
+    """Return the records of {(hidden, batch norm): test accuracies by replicate}; None is a trial that diverged."""
+    trials = []
+    for replicate in range(3):
+        for (hidden, norm), tests in accuracies.items():
+            lost = tests[replicate] is None
+            how = {"status": Status.DIVERGED if lost else Status.COMPLETE, "test": 0.9 if lost else tests[replicate]}
+            made = record("grid", len(trials), 0.1, 0.5, replicate=replicate, **how)
+            trials.append(with_network(made, hidden=hidden, batch_norm=norm))
+    return trials
+
+
+DEEP, SHALLOW, LINEAR = (50, 30), (50,), ()
+
+
+def test_an_effect_is_the_paired_difference_worked_by_hand(record):
+    """.02, .04, .06: mean .04, sd .02, t(.975, 2) = 4.302653, half .02 * 4.302653 / sqrt(3) = .0496828."""
+    trials = grid(record, {(DEEP, "before"): (0.42, 0.54, 0.36), (DEEP, "none"): (0.40, 0.50, 0.30)})
+    frame = tables.effects_table(trials, ("hidden",), "batch_norm")
+    assert list(frame) == ["hidden", "compared", "n", "mean", "sd", "low", "high"]
+    (row,) = frame.to_dict("records")
+    assert (row["hidden"], row["compared"], row["n"]) == ("50-30", "before - none", 3)
+    numbers = [row[name] for name in ("mean", "sd", "low", "high")]
+    assert numbers == pytest.approx([0.04, 0.02, 0.04 - 0.0496828, 0.04 + 0.0496828], abs=1e-6)
+
+
+def test_effects_pair_by_replicate_and_not_by_place(record):
+    """The accuracies of the seeds lie far apart; all differences are .01, in whatever order the trials arrive."""
+    trials = grid(record, {(DEEP, "none"): (0.1, 0.9, 0.5), (DEEP, "after"): (0.11, 0.91, 0.51)})
+    elsewhere = [replace(trial, number=99 - trial.number) if trial.number % 2 else trial for trial in trials]
+    for arrived in (trials, trials[3:] + trials[:3], elsewhere):
+        (row,) = tables.effects_table(arrived, ("hidden",), "batch_norm").to_dict("records")
+        assert (row["n"], row["mean"]) == (3, pytest.approx(0.01))
+        assert row["sd"] == pytest.approx(0, abs=1e-15)
+
+
+def test_pairs_of_which_one_trial_did_not_complete_are_left_out(record, tmp_path):
+    none, before = (0.40, None, 0.30), (0.42, 0.54, None)
+    trials = grid(record, {(DEEP, "none"): none, (DEEP, "before"): before, (DEEP, "after"): (None, 0.5, None)})
+    rows = cells(tables.effects_table(trials, ("hidden",), "batch_norm"), tmp_path)
+    assert [(row["compared"], row["n"]) for row in rows] == [("before - none", "1"), ("after - none", "0")]
+    assert float(rows[0]["mean"]) == pytest.approx(0.02)
+    assert [rows[0][name] for name in ("sd", "low", "high")] == [""] * 3
+    assert [rows[1][name] for name in ("mean", "sd", "low", "high")] == [""] * 4
+
+
+def test_a_replicate_that_only_one_side_has_run_is_no_pair(record):
+    trials = grid(record, {(DEEP, "none"): (0.1, 0.2, 0.3), (DEEP, "before"): (0.2, 0.4, 0.6)})
+    (row,) = tables.effects_table(trials[:-1], ("hidden",), "batch_norm").to_dict("records")
+    assert (row["n"], row["mean"]) == (2, pytest.approx(0.15))
+
+
+def test_effects_have_a_row_for_every_setting_and_compared_value_in_plan_order(record):
+    """The linear classifier has run with batch norm alone: there is nothing to compare it with."""
+    tried = [(LINEAR, "after"), *((DEEP, norm) for norm in ("none", "before", "after"))]
+    tried += [(SHALLOW, norm) for norm in ("before", "none")]
+    frame = tables.effects_table(grid(record, dict.fromkeys(tried, (0.1, 0.2, 0.3))), ("hidden",), "batch_norm")
+    assert list(zip(frame["hidden"], frame["compared"], strict=True)) == [
+        ("50-30", "before - none"),
+        ("50-30", "after - none"),
+        ("50", "before - none"),
+    ]
+
+
+def test_any_parameter_can_be_compared_by_any_metric(record):
+    trials = [record("a", 0, 0.2, 0.5), record("a", 1, 0.1, 0.6), record("a", 2, 0.2, 0.8, optimizer="momentum")]
+    (by_lambda,) = tables.effects_table(trials, ("optimizer",), "lambda", 0.1, "val_accuracy").to_dict("records")
+    assert (by_lambda["optimizer"], by_lambda["compared"]) == ("sgd", "0.2 - 0.1")
+    assert by_lambda["mean"] == pytest.approx(-0.1)
+    (by_name,) = tables.effects_table(trials, ("lambda",), "optimizer", "sgd", "val_loss").to_dict("records")
+    assert (by_name["lambda"], by_name["compared"]) == (0.2, "momentum - sgd")
+    assert by_name["mean"] == pytest.approx(-0.3)
+
+
+def test_an_effect_of_trials_that_differ_in_more_than_is_named_is_refused(record):
+    trials = grid(record, {(DEEP, "none"): (0.1,) * 3, (SHALLOW, "none"): (0.2,) * 3, (DEEP, "before"): (0.3,) * 3})
+    with pytest.raises(ValueError, match="one trial of a setting, got 6 trials in 3"):
+        tables.effects_table(trials, ("lambda",), "batch_norm")
+
+
+def test_effects_of_what_is_no_parameter_are_refused_with_the_nearest(record):
+    with pytest.raises(ConfigError, match="did you mean 'batch_norm'"):
+        tables.effects_table([record("a", 0, 0.1, 0.5)], ("hidden",), "batch_nrm")
+
+
 def test_a_setting_that_is_no_parameter_is_refused_with_the_nearest(search):
     with pytest.raises(ConfigError, match="did you mean 'lambda'"):
         tables.summary_table(search, by=("lamda",))
@@ -170,6 +284,8 @@ def test_a_setting_that_is_no_parameter_is_refused_with_the_nearest(search):
 def test_no_records_make_empty_tables_with_all_columns():
     assert list(tables.trials_table([])) == [*PROMISED, "reason"]
     assert list(tables.curves_table([])) == PROMISED_CURVES
+    assert list(tables.batch_losses_table([])) == ["stage", "number", "step", "batch_loss"]
+    assert list(tables.effects_table([], ("hidden",), "batch_norm"))[:2] == ["hidden", "compared"]
     assert len(tables.summary_table([])) == len(tables.timings_table([], {})) == 0
 
 

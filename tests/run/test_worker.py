@@ -14,11 +14,12 @@ from pipeline.core.network import Network
 from pipeline.data import open_split, prepare
 from pipeline.errors import DataError, HostError
 from pipeline.evaluate import measure
-from pipeline.records import Row, Status
+from pipeline.records import WINDOW, Row, Status
 from pipeline.run import worker
 from pipeline.run.plan import Plan, StagePlan
 from pipeline.run.worker import Outcome, Task, compute, read_outcome, waiting, work
 from pipeline.spec import InitSpec, NetworkSpec, Pack
+from pipeline.train import train
 
 
 @pytest.fixture
@@ -68,6 +69,45 @@ def test_a_record_says_what_ran_where_and_has_a_row_per_epoch(tmp_path: Path, ca
         assert curves.eta[1] == pytest.approx(0.1)
         accuracies = np.array([*curves.train_accuracy, *curves.val_accuracy]) * 144
         np.testing.assert_allclose(accuracies, accuracies.round(), atol=1e-9)  # counts / 144, and / 16
+
+
+def counting(pack, split):
+    """Train, but with the number of the step, plus 1000 for every trial, in place of its loss."""
+    for report in train(pack, split):
+        steps = np.arange(report.step)[report.step - report.batch_losses.shape[1] :] + 1.0
+        yield dataclasses.replace(report, batch_losses=1000.0 * report.trials[:, None] + steps)
+
+
+def test_batch_losses_are_means_over_50_steps_across_epochs_and_an_unfinished_window_is_left_out(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """112 steps, 8 an epoch: the mean of 1 to 50 is 25.5, of 51 to 100 75.5, and 12 steps are left."""
+    monkeypatch.setattr(worker, "train", counting)
+    item = task(tmp_path, cycles=7)
+    records = compute(item, open_split(split_of(item, cache))).records
+    assert [record.batch_losses for record in records] == [(25.5, 75.5), (1025.5, 1075.5), (2025.5, 2075.5)]
+
+
+def test_a_trial_that_diverged_keeps_the_windows_of_the_epochs_that_it_finished(tmp_path: Path, cache: Path) -> None:
+    """Its weights grow by 2 eta lambda - 1 wherever that is above 1, until they are beyond float32 in epoch 8 to 11."""
+    item = task(tmp_path, (0.001, 42.0, 0.01), cycles=7)
+    split = open_split(split_of(item, cache))
+    losses = [[], [], []]
+    for report in train(item.trials, split):
+        for lane, position in zip(report.batch_losses, report.trials, strict=True):
+            losses[position] += lane.tolist()
+    records = compute(item, split).records
+    assert [record.status for record in records] == [Status.COMPLETE, Status.DIVERGED, Status.COMPLETE]
+    assert [len(record.batch_losses) for record in records] == [2, 1, 2]
+    for record, steps in zip(records, losses, strict=True):
+        means = [sum(steps[start : start + WINDOW]) / WINDOW for start in (0, 50)]
+        assert record.batch_losses == pytest.approx(means[: len(record.batch_losses)], rel=1e-12)
+
+
+def test_a_run_too_short_for_a_window_has_none(tmp_path: Path, cache: Path) -> None:
+    item = task(tmp_path)  # 16 steps
+    outcome = compute(item, open_split(split_of(item, cache)))
+    assert [record.batch_losses for record in outcome.records] == [(), (), ()]
 
 
 def test_every_row_says_what_was_run_and_what_computed_it(tmp_path: Path, cache: Path) -> None:
@@ -242,6 +282,34 @@ def test_a_stage_that_keeps_networks_without_test_rows_is_a_bug(tmp_path: Path, 
     item = dataclasses.replace(task(tmp_path), networks=tmp_path)
     with pytest.raises(ValueError, match="no test rows"):
         compute(item, open_split(split_of(item, cache)))
+
+
+def test_a_stage_with_test_rows_that_keeps_no_networks_has_the_same_test_accuracies(
+    tmp_path: Path, cache: Path
+) -> None:
+    item = task(tmp_path, final=True)
+    split = open_split(split_of(item, cache))
+    kept, tested = compute(item, split).records, compute(dataclasses.replace(item, networks=None), split).records
+    assert tested == kept
+    assert None not in [record.test_accuracy for record in tested]
+    assert len(list(tmp_path.rglob("*.npz"))) == 3  # of the first
+
+
+@pytest.mark.parametrize("batch_norm", ["none", "before"])
+def test_networks_that_start_beyond_all_numbers_are_records_without_a_test(
+    tmp_path: Path, cache: Path, batch_norm: str
+) -> None:
+    item = task(tmp_path, final=True)
+    lost = [
+        dataclasses.replace(
+            trial, network=NetworkSpec(hidden=(6,), batch_norm=batch_norm), init=InitSpec("normal", 1e300)
+        )
+        for trial in item.trials.trials
+    ]
+    records = compute(dataclasses.replace(item, trials=Pack(tuple(lost))), open_split(split_of(item, cache))).records
+    for record in records:
+        assert (record.status, record.test_accuracy, record.batch_losses) == (Status.DIVERGED, None, ())
+        assert record.curves.epoch == ()
 
 
 def test_a_diverged_trial_has_its_step_its_reason_and_no_network_and_the_others_complete(
