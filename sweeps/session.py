@@ -222,6 +222,7 @@ def _write_tables(folder: Path, answer: Answer[Any, Any], own: Mapping[str, pd.D
     every = {
         "trials": tables.trials_table(records),
         "curves": tables.curves_table(records),
+        "batch_losses": tables.batch_losses_table(records),
         "timings": tables.timings_table(records, timings),
     }
     for name, frame in {**every, **own}.items():
