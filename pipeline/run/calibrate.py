@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -14,21 +13,23 @@ from pipeline.train import CURVE_ROWS, train
 ROWS = 6000
 """Made-up training rows for the calibration: on CIFAR-10 larger than a cache, as the real ones are."""
 
+LAYERS = 20
+"""Hidden layers from which fewer rows must do: so many small layers are slow, whatever the rows."""
+
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds per step and per evaluated row of one pack, and the private memory of the process in bytes."""
+    """Seconds per step and per evaluated row of one pack."""
 
     step: float
     row: float
-    memory: int
 
 
 def calibrate(pack: Pack) -> Speed:
     """Train `pack` for two short epochs on made-up rows and time them."""
     first = pack.trials[0]
     batch = first.batch_size
-    n = min(first.data.n_train, max(ROWS, batch))
+    n = min(first.data.n_train, max(ROWS * LAYERS // max(LAYERS, len(first.network.hidden)), batch))
     rows = replace(first.data, n_train=n, n_val=1)
     short = replace(first.schedule, step_size=1, cycles=1, eta_min=1e-5, eta_max=1e-5)
     # The time does not depend on the values, as long as nothing diverges: the members are made alike, and harmless.
@@ -41,13 +42,15 @@ def calibrate(pack: Pack) -> Speed:
         clock.append(time.perf_counter())
         reports.append(report)
     network = reports[-1].network
+    if not network.size:  # so deep that it diverges whatever its weights: the run will find that as soon as this
+        return Speed(0.0, 0.0)
     start = time.perf_counter()
     measured = min(CURVE_ROWS, n)
     measure(network, split.x_train[:measured], split.y_train[:measured], network.averages, np.zeros(network.size))
     row = (time.perf_counter() - start) / measured
     epoch = min(np.diff(clock[1:]))
     step = (epoch - row * (measured + 1)) / trials[0].steps_per_epoch
-    return Speed(max(step, 1e-6), row, private_memory() - split.x_train.nbytes)
+    return Speed(max(step, 1e-6), row)
 
 
 def _made_up(trial: TrialSpec) -> Split:
@@ -57,22 +60,3 @@ def _made_up(trial: TrialSpec) -> Split:
     y = rng.integers(0, trial.data.classes, n)
     none = np.zeros(D)
     return Split(x, y, x[:1], y[:1], None, None, none, none, (), (), (0.0, 1.0), trial.data)
-
-
-def private_memory() -> int:
-    """Return the bytes of memory (USS) that this process shares with nobody; 0 where the system does not say (macOS).
-
-    Mapped rows do not count: theirs are the file cache's pages, private only while nobody else has them open.
-    """
-    try:
-        lines = Path("/proc/self/smaps").read_text().splitlines()
-    except OSError:
-        return 0
-    kilobytes, counts = 0, True
-    for line in lines:
-        first, *rest = line.split()
-        if not first.endswith(":"):  # the head of a mapping: addresses, flags, and the file if there is one
-            counts = not rest[-1].endswith(".npy")
-        elif counts and first.startswith("Private_"):
-            kilobytes += int(rest[0])
-    return 1024 * kilobytes

@@ -8,8 +8,9 @@ import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,12 +19,13 @@ from pipeline.inference import predicted_half_width
 from pipeline.records import Curves, Row, Status
 from pipeline.run.calibrate import Speed, calibrate
 from pipeline.run.engines import Engine, Failure
+from pipeline.run.memory import worker_bytes
 from pipeline.run.plan import Plan, StagePlan
 from pipeline.run.replay import Stored
 from pipeline.run.stage import Search, Stage
 from pipeline.run.sweep import Conclusion, Sweep
 from pipeline.run.worker import Task
-from pipeline.spec import Pack, TrialSpec, parameter
+from pipeline.spec import NetworkSpec, OptimizerSpec, Pack, TrialSpec, parameter
 from pipeline.train import CURVE_ROWS
 
 TYPICAL_SD = 0.004
@@ -96,19 +98,37 @@ def _from_middle(stage: Stage, trial: TrialSpec) -> float:
     return (2 * math.log(parameter(trial, proposal.name)) - low - high) / (high - low)
 
 
+class Kind(NamedTuple):
+    """What the speed of a pack of M trials depends on: packs of a kind cost the same per step and per row."""
+
+    network: NetworkSpec
+    batch_size: int
+    optimizer: OptimizerSpec
+    inputs: int
+    classes: int
+    size: int
+
+
+def kind(pack: Pack) -> Kind:
+    """Return the kind of `pack`."""
+    first = pack.trials[0]
+    data = first.data
+    return Kind(first.network, first.batch_size, first.optimizer, data.inputs, data.classes, len(pack.trials))
+
+
 @dataclass(frozen=True)
 class Preview:
     """A priced plan.
 
     Attributes:
         needs: the stages.
-        speeds: what was measured, by size of pack and stage name.
+        speeds: what was measured, by kind of pack.
         startup: seconds until the workers were ready.
         workers: how many there are.
     """
 
     needs: list[StageNeeds]
-    speeds: Mapping[tuple[str, int], Speed]
+    speeds: Mapping[Kind, Speed]
     startup: float
     workers: int
 
@@ -116,11 +136,11 @@ class Preview:
         """Return the seconds a stage takes: its packs go, in order, to whichever worker is free first."""
         free = [0.0] * self.workers
         for pack in need.packs:
-            heapq.heappush(free, heapq.heappop(free) + self._pack_seconds(need, pack))
+            heapq.heapreplace(free, free[0] + self._pack_seconds(pack))
         return max(free) + RECORDING_SECONDS * need.missing
 
-    def _pack_seconds(self, need: StageNeeds, pack: Pack) -> float:
-        spec, speed = need.stage.fixed, self.speeds[need.stage.name, len(pack.trials)]
+    def _pack_seconds(self, pack: Pack) -> float:
+        spec, speed = pack.trials[0], self.speeds[kind(pack)]
         epochs = spec.schedule.epochs
         evaluated = (min(CURVE_ROWS, spec.data.n_train) + spec.data.n_val) * (epochs + 1) + spec.data.n_test
         return epochs * spec.steps_per_epoch * speed.step + evaluated * speed.row
@@ -132,8 +152,8 @@ class Preview:
 
     @property
     def worker_memory(self) -> int:
-        """Bytes of a worker beyond the shared rows, at most."""
-        return max((speed.memory for speed in self.speeds.values()), default=0)
+        """Bytes of a worker beyond the shared rows, at its peak."""
+        return max((worker_bytes(pack) for need in self.needs for pack in need.packs), default=0)
 
     @property
     def shared_memory(self) -> int:
@@ -148,10 +168,12 @@ class Preview:
         lines = [self._stage_line(need) for need in self.needs]
         if not any(need.packs for need in self.needs):
             return [*lines, "all trials are present; nothing to run"]
+        searches = any(isinstance(need.stage.proposal, Search) for need in self.needs)
+        provided = ", if no range has to be moved" if searches else ""
         cores = f"{self.workers} worker{'s' if self.workers > 1 else ''}"
         return [
             *lines,
-            f"predicted: {_duration(self.total_seconds)} on {cores}, if no range has to be moved",
+            f"predicted: {_duration(self.total_seconds)} on {cores}{provided}",
             f"memory: {self.worker_memory / 1e6:.0f} MB per worker and {self.shared_memory / 1e6:.0f} MB of rows "
             "that they share",
             f"(intervals assume the spread over seeds that [50, 50] has on CIFAR-10, sd {TYPICAL_SD}; others differ)",
@@ -170,17 +192,14 @@ class Preview:
 
 
 def price(needs: list[StageNeeds], engine: Engine, workers: int) -> Preview:
-    """Calibrate every size of pack in `needs`, with all workers busy at once, and return the priced plan."""
-    shapes = {(need.stage.name, len(pack.trials)): pack for need in needs for pack in need.packs}
-    startup = _startup(engine, workers) if shapes else 0.0
-    speeds: dict[tuple[str, int], Speed] = {}
-    measured: dict[object, Speed] = {}
-    for shape, pack in shapes.items():
-        first = pack.trials[0]
-        what = (first.network, first.batch_size, first.optimizer, len(pack.trials))
-        if what not in measured:
-            measured[what] = _together(engine, pack, workers)
-        speeds[shape] = measured[what]
+    """Calibrate every kind of pack in `needs`, with all workers busy at once, and return the priced plan.
+
+    Raises:
+        HostError: a pack cannot be trained here.
+    """
+    packs = {kind(pack): pack for need in needs for pack in need.packs}
+    startup = _startup(engine, workers) if packs else 0.0
+    speeds = {each: _together(engine, pack, workers) for each, pack in packs.items()}
     return Preview(needs, speeds, startup, workers)
 
 
@@ -192,17 +211,13 @@ def _startup(engine: Engine, workers: int) -> float:
 
 
 def _together(engine: Engine, pack: Pack, workers: int) -> Speed:
-    """Return the mean speed of `workers` calibrations at once, and their largest memory."""
+    """Return the mean speed of `workers` calibrations at once."""
     outcomes = [outcome for _, outcome in engine.run(calibrate, {str(index): pack for index in range(workers)})]
     for outcome in outcomes:
         if isinstance(outcome, Failure):
             raise HostError(f"a pack must train here to be priced, got {outcome.reason}")
     speeds = [outcome for outcome in outcomes if not isinstance(outcome, Failure)]
-    return Speed(
-        float(np.mean([speed.step for speed in speeds])),
-        float(np.mean([speed.row for speed in speeds])),
-        max(speed.memory for speed in speeds),
-    )
+    return Speed(*(float(np.mean(values)) for values in zip(*map(astuple, speeds), strict=True)))
 
 
 def _ready(_index: int) -> int:

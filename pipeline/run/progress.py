@@ -23,7 +23,7 @@ class Tally:
     present: int = 0
     running: int = 0
     best: float | None = None
-    shows_best: bool = True  # not of the final stage: its few validation rows choose nothing
+    shows_best: bool = True  # not of a stage that opens the test set: it chooses nothing
     ended: Counter[Status] = field(default_factory=Counter)
 
     def add(self, records: Sequence[TrialRecord]) -> None:
@@ -72,7 +72,7 @@ class Reporter:
 
     def stage(self, stage: Stage, present: int) -> None:
         """Say what the stage wants, and what of it is there."""
-        self.tally = Tally(stage.name, stage.count, present, shows_best=not stage.keeps_networks)
+        self.tally = Tally(stage.name, stage.count, present, shows_best=not stage.fixed.data.n_test)
         if present == stage.count:
             self._say(f"{stage.name}: all {present} trials are present")
             return

@@ -17,10 +17,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from private_memory import private_memory
 
 from pipeline.data import Split, open_split
 from pipeline.run.blas import blas_pools, single_thread
-from pipeline.run.calibrate import private_memory
 from pipeline.spec import NetworkSpec, Pack, ScheduleSpec, TrialSpec
 from pipeline.train import train
 

@@ -11,13 +11,14 @@ import rig
 from pipeline.errors import ConfigError, HostError
 from pipeline.inference import predicted_half_width
 from pipeline.run.calibrate import Speed
+from pipeline.run.memory import worker_bytes
 from pipeline.run.plan import Plan
-from pipeline.run.preview import TYPICAL_SD, Preview, StageNeeds, expected, price
-from pipeline.run.stage import Search, Stage
+from pipeline.run.preview import TYPICAL_SD, Preview, StageNeeds, expected, kind, price
+from pipeline.run.stage import Listed, Search, Stage
 from pipeline.run.study import Study
-from pipeline.spec import NetworkSpec
+from pipeline.spec import InitSpec, NetworkSpec, OptimizerSpec, Pack, ScheduleSpec
 
-SPEED = Speed(step=0.001, row=0.00001, memory=50_000_000)
+SPEED = Speed(step=0.001, row=0.00001)
 
 
 NOWHERE = Path("nowhere")
@@ -36,7 +37,7 @@ def needs_in(folder: Path, *stages: Stage, width: int | None = None, retry: bool
 
 def preview(needs: list[StageNeeds], workers: int = 1, speed: Speed = SPEED, startup: float = 0.0) -> Preview:
     """Price by a speed known beforehand."""
-    speeds = {(need.stage.name, len(pack.trials)): speed for need in needs for pack in need.packs}
+    speeds = {kind(pack): speed for need in needs for pack in need.packs}
     return Preview(needs, speeds, startup, workers)
 
 
@@ -187,31 +188,79 @@ def test_its_lines_say_trials_packs_minutes_memory_and_the_interval_that_the_see
     assert coarse.endswith(f"95 % interval of a mean accuracy about ±{half:.1f} points")
     assert final.endswith("no interval from one seed")
     assert re.fullmatch(r"predicted: \d+ s on 2 workers, if no range has to be moved", predicted)
-    assert memory == "memory: 50 MB per worker and 0 MB of rows that they share"
+    assert re.fullmatch(r"memory: 6\d MB per worker and 0 MB of rows that they share", memory)
     assert "0.004" in assumed
 
 
 def test_an_hour_is_said_in_minutes() -> None:
     needs = needs_of(rig.listed())
-    slow = preview(needs, speed=Speed(step=100.0, row=0.0, memory=0))
+    slow = preview(needs, speed=Speed(step=100.0, row=0.0))
     assert any("min on 1 worker" in line for line in slow.lines())
 
 
-def test_memory_is_that_of_the_largest_worker_and_the_largest_stage() -> None:
-    needs = needs_of(rig.listed("a"), rig.listed("b", final=True))
-    speeds = {("a", 3): SPEED, ("b", 3): replace(SPEED, memory=70)}
-    priced = Preview(needs, speeds, 0.0, 1)
-    assert priced.worker_memory == SPEED.memory
+def test_memory_is_that_of_the_largest_pack_and_the_largest_stage() -> None:
+    needs = needs_of(rig.listed("a", (0.1,)), rig.listed("b"), rig.listed("c", (0.1, 0.2), final=True))
+    priced = preview(needs)
+    assert priced.worker_memory == worker_bytes(needs[1].packs[0])  # of three trials
     assert priced.shared_memory == 4 * 6 * (144 + 16 + 40)
+
+
+def networks_of(*sizes: int, times: int = 1) -> Stage:
+    """Return a stage of networks of one hidden layer."""
+    return Stage("grid", rig.fixed(), Listed(tuple({"hidden": (size,)} for size in sizes)), times)
+
+
+def test_each_network_of_a_stage_has_its_own_price() -> None:
+    [need] = needs = needs_of(networks_of(6, 9))
+    assert [len(pack.trials) for pack in need.packs] == [1, 1]
+    speeds = {kind(pack): Speed(seconds, 0.0) for pack, seconds in zip(need.packs, (1.0, 100.0), strict=True)}
+    # 2 epochs x 8 steps each, and 2 trials to record
+    assert Preview(needs, speeds, 0.0, 1).seconds(need) == pytest.approx(16 * (1 + 100) + 0.02)
+    assert Preview(needs, speeds, 0.0, 2).seconds(need) == pytest.approx(16 * 100 + 0.02)
+
+
+@pytest.mark.parametrize(
+    ("change", "measured"),
+    [
+        ({"lambda_": 0.3, "init_seed": 3, "order_seed": 4, "init": InitSpec("normal", 0.1)}, 1),
+        ({"schedule": ScheduleSpec(step_size=3, cycles=2)}, 1),
+        ({"batch_size": 21}, 2),
+        ({"optimizer": OptimizerSpec("momentum")}, 2),
+        ({"network": NetworkSpec((6,), batch_norm="none")}, 2),
+        ({"network": NetworkSpec((6,), dtype="float64")}, 2),
+        ({"data": replace(rig.fixed().data, inputs=7)}, 2),
+        ({"data": replace(rig.fixed().data, classes=4)}, 2),
+        ({"data": rig.fixed(opens_test=True).data}, 1),
+    ],
+    ids=str,
+)
+def test_packs_are_measured_apart_where_a_step_of_theirs_costs_something_else(
+    change: dict[str, object], measured: int
+) -> None:
+    one, other = (Pack((spec,)) for spec in (rig.fixed(), replace(rig.fixed(), **change)))
+    engine = rig.InProcess()
+    needs = [StageNeeds(rig.listed(), 0, (one, other))]
+    priced = price(needs, engine, 1)
+    assert engine.ran == ["0"] * (1 + measured)  # who is ready, then the kinds of packs
+    assert set(priced.speeds) == {kind(one), kind(other)}
+    assert priced.total_seconds > 0
+
+
+def test_only_a_search_may_have_to_move_its_range() -> None:
+    def prediction(*stages: Stage) -> str:
+        [line] = [line for line in preview(needs_of(*stages)).lines() if line.startswith("predicted: ")]
+        return line
+
+    assert "if no range has to be moved" in prediction(rig.searched("coarse"), rig.listed("final", final=True))
+    assert "range" not in prediction(networks_of(6, 9))
 
 
 def test_equal_packs_are_measured_once_by_every_worker() -> None:
     engine = rig.InProcess()
     needs = needs_of(rig.listed("coarse"), rig.listed("refine"), rig.listed("final", final=True))
     priced = price(needs, engine, 2)
-    assert engine.ran == ["0", "1", "0", "1"]  # who is ready, then one size of pack
-    assert {stage for stage, _ in priced.speeds} == {"coarse", "refine", "final"}
-    assert len(set(priced.speeds.values())) == 1
+    assert engine.ran == ["0", "1", "0", "1"]  # who is ready, then one kind of pack
+    assert [each.size for each in priced.speeds] == [3]
 
 
 def test_packs_that_differ_are_measured_each() -> None:

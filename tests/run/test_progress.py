@@ -131,6 +131,16 @@ def test_a_stage_without_a_completed_trial_has_no_best(told: Told, tmp_path) -> 
     assert "search: 1/1 trials, 1 diverged" in told.lines
 
 
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_stage_that_opens_the_test_set_chooses_nothing_and_so_has_no_best(told: Told, tmp_path, keeps: bool) -> None:
+    stage = replace(rig.listed(lambdas=(0.1,), replicates=1, final=True), keeps_networks=keeps)
+    [task] = packs_of(stage, tmp_path)
+    told.reporter.stage(stage, 0)
+    told.reporter.packs([task])
+    told.reporter.finished(task, ended(task))
+    assert told.lines[-1] == "search: 1/1 trials"
+
+
 def test_the_time_left_is_in_proportion_to_the_work_left(told: Told, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("pipeline.run.progress.time.monotonic", lambda: now[0])
