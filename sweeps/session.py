@@ -18,6 +18,7 @@ from pipeline.records import Row, TrialRecord
 from pipeline.report import tables
 from pipeline.run.engines import LokyEngine
 from pipeline.run.manifest import write_manifest
+from pipeline.run.memory import fitting_workers, usable_memory
 from pipeline.run.plan import Plan
 from pipeline.run.preview import StageNeeds, expected, price
 from pipeline.run.progress import reporting
@@ -191,10 +192,13 @@ def run(question: Question[Config, Conclusion], config: Config, options: Options
     session = Session(question.name, options, config, question.budgets(config), source, console)
     stages = partial(question.stages, config, source.spec)
     needs = session.needs(stages())  # bad input is refused here, before anything is written
+    packs = [pack for need in needs for pack in need.packs]
+    workers = fitting_workers(packs, options.workers, usable_memory(), console.print)
     if options.plan:
-        for line in price(needs, LokyEngine(options.workers), options.workers).lines():
+        for line in price(needs, LokyEngine(workers), workers).lines():
             console.print(line)
         return
+    session = replace(session, options=replace(options, jobs=workers))
     with session.completed(stages()) as (found, finished):
         answer = found
         if question.diagnose:
