@@ -1,0 +1,164 @@
+"""What the report says of the init-sensitivity sweep: what was run, the figures, the tables, and what they show."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipeline.diagnosis import ROWS
+from pipeline.inference import ESCAPE_PROBABILITY, Estimate
+from pipeline.records import WINDOW, Chance, Diagnosis
+from pipeline.report import escape, sensitivity, style
+from pipeline.report import findings as rules
+from pipeline.report.document import Block, Bullets, Picture, Section, Table, Text
+from pipeline.report.findings import percent
+from pipeline.run.stage import StageResult
+from sweeps.init_sensitivity import InitSensitivity
+from sweeps.question import Answer
+
+TITLE = "v) Sensitivity to initialisation"
+
+Found = Answer[InitSensitivity, StageResult]
+
+
+def diagnosis(answer: Found) -> Diagnosis:
+    """Return what the sweep measured beside its trials."""
+    if answer.diagnosis is None:
+        raise ValueError("the sweep measures chance level, got an answer without a diagnosis")
+    return answer.diagnosis
+
+
+def findings(answer: Found) -> tuple[str, ...]:
+    """Return what came out, in sentences."""
+    chance = diagnosis(answer).chance
+    effects = escape.estimates(escape.norm_effects(answer.records, chance))
+    return rules.sensitivity(escape.cells(answer.records, chance), effects)
+
+
+def figures(answer: Found) -> tuple[Picture, ...]:
+    """Return the figures: losses, test accuracies, and the spread of numbers before training."""
+    records, measured = answer.records, diagnosis(answer)
+    return (
+        Picture(
+            "loss-panels",
+            sensitivity.loss_panels(records, measured.chance.loss),
+            f"Cross-entropy of the mini-batches, means over {WINDOW} steps, for every scale of the initial weights "
+            "(down) and kind of batch norm (across). Thin lines are seeds, thick ones their means.",
+        ),
+        Picture(
+            "test-accuracy",
+            sensitivity.accuracy_against_sigma(records, measured.chance.accuracy),
+            "Test accuracy against the scale of the initial weights. Every dot is one seed.",
+        ),
+        Picture(
+            "initialisation",
+            sensitivity.spread_at_initialisation(measured.spreads, subtitle=style.describe(records)),
+            "Untrained networks: standard deviation of what every layer puts out, and root mean square of the "
+            f"gradients of the loss by every weight matrix, for {_rows(answer):,} training rows.",
+        ),
+    )
+
+
+def _rows(answer: Found) -> int:
+    """Return how many rows the spreads were measured on."""
+    return min(ROWS, answer.conclusion.stage.fixed.data.n_train)
+
+
+def sections(answer: Found) -> list[Section]:
+    """Return item v) of the assignment."""
+    chance = diagnosis(answer).chance
+    effects = escape.estimates(escape.norm_effects(answer.records, chance))
+    losses, accuracies, spreads = (replace(picture, name=f"init-{picture.name}") for picture in figures(answer))
+    blocks: tuple[Block, ...] = (
+        Text(_what_was_run(answer)),
+        Bullets(findings(answer)),
+        losses,
+        accuracies,
+        _summary(escape.cells(answer.records, chance), chance),
+        *([_effects(effects)] if effects else []),
+        spreads,
+    )
+    return [Section(TITLE, blocks)]
+
+
+def _what_was_run(answer: Found) -> str:
+    config, data, chance = answer.configuration, answer.conclusion.stage.fixed.data, diagnosis(answer).chance
+    hidden = "-".join(map(str, config.hidden))
+    network = f"with hidden sizes {hidden}" if hidden else "without hidden layers"
+    return (
+        f"{len(answer.records)} networks {network} were trained on {data.n_train:,} rows of {data.name} with lambda "
+        f"{config.lambda_:g}, in {config.cycles} cycles of the learning rate from {config.eta_min:g} to "
+        f"{config.eta_max:g} and back with a step size of {config.step_size} epochs and mini-batches of "
+        f"{config.batch_size}; each setting with {config.replicates} pairs of seeds, which the settings share. σ is "
+        "the standard deviation of all weights of all layers. "
+        f"{data.n_test:,} test rows were looked at once, at the end. A constant guess reaches "
+        f"{percent(chance.accuracy)} % of these and a training loss of {chance.loss:.3f} nats; a network has escaped "
+        "chance level if guessing would reach its test accuracy with a probability of at most "
+        f"{ESCAPE_PROBABILITY:g}. Where some seeds of a setting escaped and others did not, all are listed and no t "
+        "interval is given. Intervals are over training seeds."
+    )
+
+
+def _summary(cells: Sequence[escape.Cell], chance: Chance) -> Table:
+    """Return what became of every setting."""
+    lost = any(cell.diverged or cell.failed for cell in cells)
+    return Table(
+        f"Settings: seeds that completed; their mean test accuracy with its 95 % interval; how many escaped chance "
+        f"level, with the 95 % interval of that share (Wilson); and the first step at which the mini-batch loss, "
+        f"averaged over {WINDOW} steps, was below {escape.BELOW * chance.loss:.3f} nats ({escape.BELOW:g} of chance "
+        "level): its median over the seeds that came there, and how many never did.",
+        (
+            *("initialisation", "batch norm", "n", *(["diverged / failed"] if lost else [])),
+            *("test accuracy (%)", "escaped", "first step", "never"),
+        ),
+        tuple(
+            (
+                *(style.scale_label(cell.init), cell.batch_norm, str(cell.n)),
+                *([f"{cell.diverged} / {cell.failed}"] if lost else []),
+                *(_accuracy(cell), _escaped(cell)),
+                "–" if cell.first_step is None else f"{cell.first_step:,.0f}",
+                "–" if cell.never is None else str(cell.never),
+            )
+            for cell in cells
+        ),
+        labels=2,
+    )
+
+
+def _accuracy(cell: escape.Cell) -> str:
+    """Return mean and interval, or every seed."""
+    estimate = cell.accuracy
+    if not cell.n:
+        return "–"
+    if cell.mixed:
+        return ", ".join(percent(seed.accuracy) for seed in cell.seeds)
+    if estimate.low is None or estimate.high is None:
+        return percent(estimate.mean)
+    return f"{percent(estimate.mean)} ({percent(estimate.low)} to {percent(estimate.high)})"
+
+
+def _escaped(cell: escape.Cell) -> str:
+    if cell.share is None:
+        return "–"
+    low, high = cell.share
+    return f"{cell.escaped} of {cell.n} ({100 * low:.0f} to {100 * high:.0f} %)"
+
+
+def _effects(effects: escape.Effects) -> Table:
+    """Return what batch norm did to the test accuracy."""
+    return Table(
+        "What batch norm does to the test accuracy, on minus off, in points: the mean over the pairs of seeds that "
+        "completed, and its 95 % interval. There is none where some seeds of a setting escaped chance level and others "
+        "did not, or where there is one pair.",
+        ("initialisation", "batch norm", "pairs", "difference", "95 % interval"),
+        tuple((scale, norm, *_difference(estimate)) for (scale, norm), estimate in effects.items()),
+        labels=2,
+    )
+
+
+def _difference(estimate: Estimate) -> tuple[str, str, str]:
+    """Return pairs, mean and interval in points."""
+    if not estimate.n:
+        return "0", "–", "–"
+    interval = "–"
+    if estimate.low is not None and estimate.high is not None:
+        interval = f"{100 * estimate.low:+.2f} to {100 * estimate.high:+.2f}"
+    return str(estimate.n), f"{100 * estimate.mean:+.2f}", interval
