@@ -17,11 +17,11 @@ FLAGS = $(if $(DATASET),--dataset '$(DATASET)') \
 	$(if $(PACK_WIDTH),--pack-width '$(PACK_WIDTH)') \
 	$(ARGS)
 
-.PHONY: help gradient-check data test check fix bench clean FORCE
+.PHONY: help init-sensitivity gradient-check report assignment data test check fix bench clean FORCE
 .NOTPARALLEL: # each command uses all cores by itself
 
 help: ## list the commands and their variables
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {sub("%", "<name>", $$1); printf "  make %-16s%s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {sub("%", "<name>", $$1); printf "  make %-18s%s\n", $$1, $$2}' Makefile
 	@echo
 	@sed -n 's/^#  /  /p' Makefile
 
@@ -40,7 +40,13 @@ sweep-lambda: ## search the L2 penalty from coarse to fine, then train the winne
 sweep-%: $(VENV)/run FORCE ## run the sweep of that name (.venv/bin/python -m sweeps lists them)
 	@$(PY) -m sweeps $* $(FLAGS)
 
+init-sensitivity: sweep-init-sensitivity ## vary the scale of the initial weights, with and without batch norm
+
 gradient-check: sweep-gradient-check ## compare the gradients that training uses with centred differences
+
+report: sweep-report ## write report.pdf and report.md from what the sweeps have stored; train nothing
+
+assignment: sweep-assignment ## all of the assignment: gradient-check, lambda, depth, init-sensitivity, report
 
 data: sweep-data ## find or download the data set and prepare its rows
 
@@ -67,7 +73,7 @@ clean: ## remove caches and build files; never results, data or the environment
 # The environment. $(VENV)/run and $(VENV)/dev are stamps: what is installed, and when. The file `whole` is missing
 # while something is being installed; where it is missing at the start, an interrupted environment is built anew.
 $(VENV)/run: pyproject.toml constraints.txt $(PY)
-	$(call install,.)
+	$(call install,.[report])
 
 $(VENV)/dev: pyproject.toml constraints.txt $(PY)
 	$(call install,.[dev])

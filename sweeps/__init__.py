@@ -8,13 +8,15 @@ if TYPE_CHECKING:
     from sweeps.cli import Entry
 
 MODULES: Mapping[str, str] = {
-    "lambda": "sweeps.lambda_search",
-    "depth": "sweeps.depth",
-    "init-sensitivity": "sweeps.init_sensitivity",
     "gradient-check": "sweeps.gradient_check",
+    "depth": "sweeps.depth",
+    "lambda": "sweeps.lambda_search",
+    "init-sensitivity": "sweeps.init_sensitivity",
+    "assignment": "sweeps.assignment",
+    "report": "sweeps.report",
     "data": "sweeps.fetch",
 }
-"""The sweeps: name -> module with an ENTRY."""
+"""The sweeps, and what is done before and after them: name -> module with an ENTRY, in the order of the report."""
 
 
 class Sweeps(Mapping[str, "Entry"]):

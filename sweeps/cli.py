@@ -204,11 +204,29 @@ def flags(default: Any, prefix: str = "--") -> Iterator[str]:
     """Yield the flag of every field of a dataclass instance, nested ones as ``--network.hidden``."""
     for field in dataclasses.fields(default):
         value = getattr(default, field.name)
-        name = field.name.rstrip("_").replace("_", "-")
+        flag = _flag_of(field.name, value, prefix)
         if dataclasses.is_dataclass(value):
-            yield from flags(value, f"{prefix}{name}.")
+            yield from flags(value, f"{flag}.")
         else:
-            yield f"{prefix}no-{name}" if value is True else f"{prefix}{name}"
+            yield flag
+
+
+def changed(default: Any, value: Any, prefix: str = "--") -> Iterator[str]:
+    """Yield the words that, typed where `default` is what a sweep starts from, give `value`; both are dataclasses."""
+    for field in dataclasses.fields(default):
+        old, new = getattr(default, field.name), getattr(value, field.name)
+        flag = _flag_of(field.name, old, prefix)
+        if dataclasses.is_dataclass(old):
+            yield from changed(old, new, f"{flag}.")
+        elif old != new:
+            yield flag
+            if not isinstance(new, bool):
+                yield from map(str, new if isinstance(new, tuple) else (new,))
+
+
+def _flag_of(field: str, default: Any, prefix: str) -> str:
+    name = field.rstrip("_").replace("_", "-")
+    return f"{prefix}no-{name}" if default is True else f"{prefix}{name}"
 
 
 def _stray(name: str, token: str, known: Sequence[str]) -> ConfigError:

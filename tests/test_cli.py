@@ -141,7 +141,7 @@ class TestEverySweep:
         assert parse("name", entry, ["--scale", scale]) == (entry.configuration.at_scale(scale), Options(scale=scale))
 
     def test_says_in_one_line_what_it_asks(self, entry: Entry) -> None:
-        assert entry.summary.endswith(".")
+        assert entry.summary.endswith((".", "?"))
 
 
 @pytest.mark.parametrize(
@@ -179,6 +179,8 @@ def test_a_broken_rule_is_one_line(line: str, message: str, capsys: pytest.Captu
         ("gradient-check --plan", "--plan must be left out of gradient-check, got True"),
         ("gradient-check --run x", "--run must be left out of gradient-check, got 'x'"),
         ("data --retry failed", "--retry must be left out of data, got 'failed'"),
+        ("report --jobs 2", "--jobs must be left out of report, got 2"),
+        ("report --plan", "--plan must be left out of report, got True"),
         ("data --pack-width 3", "--pack-width must be left out of data, got 3"),
     ],
 )

@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from sweeps.cli import Options, flags
+from sweeps.stored import TARGETS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -113,6 +114,7 @@ def test_no_file_names(what: str, pattern: str, but_for: str, files: dict[str, s
 def test_make_alone_lists_every_target() -> None:
     targets = set(re.findall(r"^([a-z][a-z%-]*):(?!=)", MAKEFILE, re.MULTILINE))
     assert {"help", "sweep-lambda", "gradient-check", "test", "check", "fix", "bench", "clean"} <= targets
+    assert {"init-sensitivity", "report", "assignment"} <= targets
     listed = set(re.findall(r"^  make (\S+)  +\S", make(), re.MULTILINE))
     assert listed == {target.replace("%", "<name>") for target in targets}
 
@@ -133,9 +135,31 @@ def test_every_variable_of_make_is_a_flag_of_every_sweep() -> None:
     assert {word for word in arguments if word.startswith("--")} - {"--coarse.low"} <= set(flags(Options()))
 
 
-def sweep_command(*settings: str) -> list[str]:
-    """Return the words that `make sweep-lambda` would hand to ``python -m sweeps``."""
-    _, _, command = make("--dry-run", "sweep-lambda", *settings).rpartition("-m sweeps ")
+@pytest.mark.parametrize("name", ["lambda", "depth", *TARGETS])
+def test_every_entry_has_its_target(name: str) -> None:
+    target = name if name in TARGETS else f"sweep-{name}"
+    assert sweep_command("SCALE=smoke", target=target) == [name, "--scale", "smoke"]
+
+
+def test_the_environment_of_a_run_can_set_the_report() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert [Requirement(each).name for each in extras["report"]] == ["typst"]
+    assert set(extras["report"]) <= set(extras["dev"])
+    assert "$(call install,.[report])" in MAKEFILE
+
+
+def test_a_template_is_part_of_the_package() -> None:
+    packaged = PROJECT["tool"]["setuptools"]["package-data"]
+    templates = list((ROOT / "pipeline").rglob("*.typ"))
+    assert templates
+    for template in templates:
+        package = ".".join(template.parent.relative_to(ROOT).parts)
+        assert any(template.match(pattern) for pattern in packaged[package])
+
+
+def sweep_command(*settings: str, target: str = "sweep-lambda") -> list[str]:
+    """Return the words that `make` would hand to ``python -m sweeps``."""
+    _, _, command = make("--dry-run", target, *settings).rpartition("-m sweeps ")
     return shlex.split(command)
 
 

@@ -3,6 +3,7 @@
 Text is plain: nothing in it is markup, except that `backticks` enclose code.
 """
 
+import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -67,3 +68,31 @@ class Document:
     title: str
     subtitle: str
     sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of text that is either code or prose."""
+
+    text: str
+    code: bool
+
+
+def pieces(text: str) -> list[Piece]:
+    """Return `text` as prose and code in turn; a backtick that closes nothing is prose. White space is one space."""
+    parts = re.split(r"`([^`]+)`", " ".join(text.split()))
+    return [Piece(part, bool(index % 2)) for index, part in enumerate(parts) if part]
+
+
+def numbered(document: Document) -> list[tuple[Section, list[tuple[Block, str]]]]:
+    """Return the sections with each of their blocks beside its label, such as "Table 3"; blocks of text have none."""
+    counts = {Table: 0, Picture: 0}
+    labels = {Table: "Table", Picture: "Figure"}
+
+    def label(block: Block) -> str:
+        if not isinstance(block, Table | Picture):
+            return ""
+        counts[type(block)] += 1
+        return f"{labels[type(block)]} {counts[type(block)]}"
+
+    return [(section, [(block, label(block)) for block in section.blocks]) for section in document.sections]

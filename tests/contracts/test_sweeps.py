@@ -16,7 +16,7 @@ from pipeline.report.tables import CURVE_COLUMNS, SUMMARY_COLUMNS, TIMING_COLUMN
 from sweeps import SWEEPS
 from sweeps.__main__ import main
 
-COMMANDS = {"gradient-check", "data"}
+COMMANDS = {"gradient-check", "data", "report", "assignment"}
 """Entries that train nothing, and so are no sweeps."""
 
 NAMES = [name for name in SWEEPS if name not in COMMANDS]

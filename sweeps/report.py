@@ -1,0 +1,109 @@
+"""What the sweeps found, as one document: made from what is stored, without training anything."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from pipeline.errors import one_of
+from sweeps import SWEEPS
+from sweeps.cli import Entry, Options
+
+if TYPE_CHECKING:
+    from pipeline.report.document import Document
+    from pipeline.report.provenance import Told
+
+NAMES = {"cifar10": "CIFAR-10", "digits": "handwritten digits"}
+"""What titles call the data sets; others go by the name of their file."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Write report.pdf and report.md from what the sweeps have stored; train nothing."""
+
+    @classmethod
+    def at_scale(cls, scale: str) -> Self:
+        """Return the same at any scale; the scale says which runs are read."""
+        return cls()
+
+
+def execute(_config: Report, options: Options) -> None:
+    """Publish the report of a data set, and say what it lacks and where it lies.
+
+    Raises:
+        ConfigError: there is no such data set or file.
+        DataError: what is stored is damaged.
+        HostError: a file or folder refuses, or typst is not installed.
+    """
+    # pandas and Matplotlib, which --help can spare
+    from pipeline.files import lock, make_folder, remove_leftovers  # noqa: PLC0415
+    from pipeline.report.document import Command  # noqa: PLC0415
+    from pipeline.report.publish import publish  # noqa: PLC0415
+    from sweeps.session import run_folder, terminal  # noqa: PLC0415
+
+    console = terminal()
+    name = data_name(options)
+    told = list(tell(options, name))
+    folder = make_folder(run_folder("report", name, options))
+    for one in told:
+        if one.origin is None:
+            for section in one.sections:
+                lines = [f" ({block.line})" for block in section.blocks if isinstance(block, Command)]
+                console.print(f"missing: {section.title}{''.join(lines)}")
+    with lock(folder):
+        remove_leftovers(folder)
+        paths = publish(document(told, options, name), folder)
+    console.print(f"the report is {' and '.join(map(str, paths))}")
+
+
+ENTRY = Entry(Report, execute, unused=("jobs", "seed", "plan", "retry", "pack_width"))
+
+
+def tell(options: Options, data_name: str) -> Iterator["Told"]:
+    """Yield what each sweep that has anything to say contributes, in the order of the table."""
+    for entry in SWEEPS.values():
+        if entry.tells is not None:
+            yield entry.tells(options, data_name)
+
+
+def document(told: list["Told"], options: Options, data_name: str) -> "Document":
+    """Return the report: the sections of the sweeps, and where they come from."""
+    from pipeline.report.document import Document  # noqa: PLC0415
+    from pipeline.report.provenance import section  # noqa: PLC0415
+
+    sections = [section for one in told for section in one.sections]
+    origins = [one.origin for one in told if one.origin is not None]
+    run = f", run {options.run}" if options.run else ""
+    return Document(
+        title=f"Networks, batch normalisation and lambda on {NAMES.get(data_name, data_name)}",
+        subtitle=f"Data set {data_name}, scale {options.scale}{run}",
+        sections=(*sections, section(origins)),
+    )
+
+
+def data_name(options: Options) -> str:
+    """Return what the run folders of the data set are called; a user's own file is read for it, nothing else is.
+
+    Without a data set that is CIFAR-10, unless digits alone have runs, at this scale and under this name.
+
+    Raises:
+        ConfigError: there is no such data set or file.
+        DataError: the user's file is damaged.
+    """
+    from pipeline.data import TABLE, load  # noqa: PLC0415
+
+    if options.dataset is None:
+        return next((name for name in TABLE if any(_runs(options, name))), next(iter(TABLE)))
+    if options.dataset.endswith(".npz"):
+        return load(options.dataset, warn=print).folder_name
+    return one_of("data set", options.dataset, [*TABLE, "path/to/file.npz"])
+
+
+def _runs(options: Options, data_name: str) -> Iterator[Path]:
+    """Yield the studies of a data set at the scale and under the name that the options give."""
+    from sweeps.session import STUDY, run_folder  # noqa: PLC0415
+
+    for name in SWEEPS:
+        path = run_folder(name, data_name, options) / STUDY
+        if path.exists():
+            yield path

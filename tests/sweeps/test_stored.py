@@ -1,0 +1,234 @@
+"""Reading a sweep from its store, and the line that repeats it: what is printed gives the same run again."""
+
+import os
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import rig
+
+from pipeline.data import load
+from pipeline.errors import DataError
+from pipeline.records import Chance, Diagnosis
+from pipeline.report.document import Command, Section, Text
+from pipeline.report.provenance import Told
+from pipeline.run.samplers import replicate_seeds
+from pipeline.run.stage import StageResult
+from sweeps import SWEEPS
+from sweeps.cli import SCALES, Options, changed, parse
+from sweeps.depth import Depth
+from sweeps.grid import budgets, stages
+from sweeps.question import Question
+from sweeps.session import run
+from sweeps.stored import TARGETS, command, stored, tell
+
+ROOT = Path(__file__).resolve().parents[2]
+
+ASKED = {
+    "gradient-check": ["--hidden 5", "--hidden 3 4 --activation tanh --inputs 3"],
+    "depth": [
+        "--networks 50 20-10 --step-size 3",
+        "--lambda 0 --optimizer.name momentum --optimizer.momentum 0.5 --init.scheme normal --init.sigma 0.01",
+        "--batch-norm after --eta-min 1e-07 --eta-max 1.5 --val-fraction 0.25 --dtype float64",
+    ],
+    "lambda": [
+        "--coarse.count 32 --coarse.sampler tpe --refine.round-size 2 --final.default 0",
+        "--network.hidden 100 50 --network.batch-norm none --network.bn-epsilon 1e-05 --low 0.0001",
+        "--network.hidden",
+    ],
+    "init-sensitivity": [
+        "--no-he --hidden 30 20",
+        "--sigma.values 0.1 1e-05",
+        "--sigma.log-range 1e-05 1 16 --replicates 2",
+        "--sigma.values --no-he --sigma.log-range 0.001 0.1 3",
+    ],
+    "data": [],
+    "report": [],
+    "assignment": [],
+}
+"""Several configurations of every sweep, as somebody might ask for them."""
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", SWEEPS)
+def test_the_flags_of_a_configuration_give_it_back(name: str, scale: str) -> None:
+    entry = SWEEPS[name]
+    default = entry.configuration.at_scale(scale)
+    assert list(changed(default, default)) == []
+    for line in ASKED[name]:
+        asked = parse(name, entry, ["--scale", scale, *line.split()])
+        assert asked is not None
+        assert asked[0] != default
+        words = list(changed(default, asked[0]))
+        assert parse(name, entry, ["--scale", scale, *words]) == asked, words
+
+
+def test_the_flags_name_only_what_is_different() -> None:
+    entry = SWEEPS["depth"]
+    asked = parse("depth", entry, ["--step-size", "3", "--cycles", "2", "--optimizer.momentum", "0.5"])
+    assert asked is not None
+    assert list(changed(entry.configuration.at_scale("full"), asked[0])) == [
+        *("--optimizer.momentum", "0.5", "--step-size", "3")
+    ]
+    assert list(changed(entry.configuration.at_scale("full"), entry.configuration.at_scale("smoke"))) == [
+        *("--replicates", "2", "--step-size", "1", "--cycles", "1")
+    ]
+
+
+def test_what_is_at_its_default_is_left_out_of_the_line() -> None:
+    assert command("depth", Options(dataset="cifar10", jobs=2, data_dir=Path("x"), retry="failed", plan=True)) == (
+        "make sweep-depth DATASET=cifar10"
+    )
+    given = Options(dataset="a b.npz", scale="quick", run="x-1", seed=3, pack_width=4)
+    assert command("init-sensitivity", given, ["--step-size", "3"]) == (
+        "make init-sensitivity DATASET='a b.npz' SCALE=quick RUN=x-1 SEED=3 PACK_WIDTH=4 ARGS='--step-size 3'"
+    )
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_what_make_passes_on_is_what_the_line_says(name: str, tmp_path: Path) -> None:
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    options = Options(dataset="my $data & more.npz", scale="quick", run="x", seed=3, pack_width=4)
+    flags = ["--networks", "a b", "$HOME", "it's"]
+    line = command(name, options, flags)
+    assert (name in TARGETS) == line.startswith(f"make {name} ")
+    script = f"{line.replace('make', 'make --dry-run', 1)}"
+    environment = {"PATH": os.environ["PATH"]}
+    printed = subprocess.run(
+        ["sh", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    _, _, passed = printed.stdout.rpartition("-m sweeps ")
+    assert shlex.split(passed) == [
+        *(name, "--dataset", "my $data & more.npz", "--seed", "3", "--scale", "quick", "--run", "x"),
+        *("--pack-width", "4", *flags),
+    ]
+
+
+@dataclass(frozen=True)
+class World:
+    """A small sweep, the options that it runs with, and the options of the report that reads it."""
+
+    question: Question[Depth, StageResult]
+    options: Options
+    reading: Options
+    folder: Path
+
+    def run(self, engine: rig.InProcess) -> None:
+        config = Depth(networks=("4", "3-2"), replicates=2, step_size=1, cycles=1, batch_size=20)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sweeps.session.LokyEngine", lambda _: engine)
+            run(self.question, config, self.options)
+
+    def tell(self) -> Told:
+        return tell(self.question, self.reading, "tiny")
+
+    def words(self) -> list[str]:
+        """Return what the only section says, where the sweep cannot be told."""
+        told = self.tell()
+        assert told.origin is None
+        [section] = told.sections
+        assert section.title == "the title"
+        return [block.line if isinstance(block, Command) else block.text for block in section.blocks]  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Return a depth sweep that draws nothing, measures the chance level, and tells how many trials it has."""
+    question = Question(
+        name="depth",
+        configuration=Depth,
+        stages=stages,
+        budgets=budgets,
+        tables=lambda _: {},
+        write=lambda *_: None,
+        title="the title",
+        sections=lambda answer: [Section("told", (Text(f"{len(answer.records)} trials, {answer.diagnosis}"),))],
+        diagnose=lambda *_: Diagnosis(Chance(0.1, 2.3)),
+    )
+    path = str(rig.npz(tmp_path))
+    options = Options(dataset=path, scale="smoke", seed=3, pack_width=1, artifacts=tmp_path / "out")
+    monkeypatch.setattr("pipeline.data.dataset.Dataset.folder_name", "tiny")
+    return World(question, options, replace(options, seed=0, pack_width=None), tmp_path / "out/depth/tiny-smoke")
+
+
+LINE = "make sweep-depth DATASET={} SCALE=smoke SEED=3 PACK_WIDTH=1 ARGS='--batch-size 20 --networks 4 3-2'"
+
+
+def test_a_sweep_that_has_not_run_names_the_command_that_runs_it(world: World) -> None:
+    assert world.words() == [
+        "This sweep has not run. This command runs it:",
+        f"make sweep-depth DATASET={world.options.dataset} SCALE=smoke",
+    ]
+    assert not world.options.artifacts.exists()
+
+
+def test_a_sweep_that_was_stopped_names_the_command_that_goes_on_with_it(world: World) -> None:
+    def three(names: list[str]) -> list[str]:
+        return names[:3]
+
+    with pytest.raises(KeyError):  # the rest never comes
+        world.run(rig.InProcess(order=three))
+    text, line = world.words()
+    assert text == ("This sweep is not complete: stage grid has 3 of its 8 trials. This command goes on with it:")
+    assert line == LINE.format(world.options.dataset)
+
+
+def test_a_sweep_that_is_complete_is_told_as_it_was_asked_not_as_the_report_is(world: World) -> None:
+    world.run(rig.InProcess())
+    told = world.tell()
+    [section] = told.sections
+    assert section.blocks == (Text(f"8 trials, {Diagnosis(Chance(0.1, 2.3))}"),)
+    assert told.origin is not None
+    assert told.origin.command == LINE.format(world.options.dataset)
+    assert told.origin.seed == 3
+    assert told.origin.data == f"tiny {load(world.options.dataset, warn=pytest.fail).digest}"
+    assert told.origin.seeds == tuple(("grid", r, *replicate_seeds(3, "grid", r)) for r in range(2))
+    assert told.origin.trials == 8
+
+
+def test_its_command_is_another_where_the_scale_has_other_defaults(world: World) -> None:
+    world.run(rig.InProcess())
+    at_full = replace(world.reading, scale="full", run="x")
+    (world.folder.parent / "tiny-x").symlink_to(world.folder)
+    told = tell(world.question, at_full, "tiny")
+    assert told.origin is not None
+    assert told.origin.command.endswith(
+        "RUN=x SEED=3 PACK_WIDTH=1 ARGS='--replicates 2 --step-size 1 --cycles 1 --batch-size 20 --networks 4 3-2'"
+    )
+
+
+def test_reading_writes_nothing(world: World) -> None:
+    world.run(rig.InProcess())
+    before = rig.files(world.folder.parent)
+    world.tell()
+    assert rig.files(world.folder.parent) == before
+
+
+def test_a_run_that_ended_before_its_diagnosis_is_not_complete(world: World) -> None:
+    world.run(rig.InProcess())
+    (world.folder / "diagnosis.json").unlink()
+    text, line = world.words()
+    assert text == "This sweep is not complete: diagnosis.json is missing. This command goes on with it:"
+    assert line == LINE.format(world.options.dataset)
+    with pytest.raises(FileNotFoundError):
+        stored(world.question, world.folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b"[1]"])
+def test_a_damaged_diagnosis_is_refused(content: bytes, world: World) -> None:
+    world.run(rig.InProcess())
+    (world.folder / "diagnosis.json").write_bytes(content)
+    with pytest.raises(DataError, match=r"diagnosis\.json must hold what was measured .* run the sweep again"):
+        world.tell()
+
+
+def test_the_study_of_another_sweep_is_refused(world: World) -> None:
+    world.run(rig.InProcess())
+    (world.folder.parents[1] / "lambda").mkdir()
+    (world.folder.parents[1] / "lambda" / "tiny-smoke").symlink_to(world.folder)
+    with pytest.raises(DataError, match="the folder of lambda must hold its study, got one of 'depth'"):
+        tell(replace(world.question, name="lambda"), world.reading, "tiny")
