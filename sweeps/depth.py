@@ -21,8 +21,13 @@ class Depth(Grid):
     batch_norm: tuple[str, ...] = ("none", "before")
 
     def axes(self) -> Sequence[Sequence[Setting]]:
-        """Return the networks, and batch norm."""
-        return [axis("hidden", map(hidden_sizes, self.networks)), axis("batch_norm", self.batch_norm)]
+        """Return the networks, how all of them are initialised, and batch norm."""
+        init = {"init": self.init.scheme, "sigma": self.init.sigma}
+        return [
+            axis("hidden", map(hidden_sizes, self.networks), "networks"),
+            [init],
+            axis("batch_norm", self.batch_norm),
+        ]
 
 
 def hidden_sizes(text: str) -> tuple[int, ...]:

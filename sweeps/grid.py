@@ -1,12 +1,13 @@
 """A grid as a sweep: every setting of a product, trained the same way with every pair of seeds, and tested."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Self
 
 from pipeline.errors import require
+from pipeline.run.replay import any_rows
 from pipeline.run.samplers import LogRange, grid
 from pipeline.run.stage import Listed, Stage, StageResult
 from pipeline.run.sweep import Sweep
@@ -20,6 +21,7 @@ from pipeline.spec import (
     canonical_json,
     positive,
     positive_integer,
+    with_setting,
 )
 from sweeps.cli import LambdaFlag
 from sweeps.question import Rows
@@ -28,7 +30,7 @@ STAGE = "grid"
 
 
 @dataclass(frozen=True)
-class Grid:
+class Grid(ABC):
     """What every grid can be asked: how its networks are trained, and how often. A subclass adds what varies.
 
     The one stage opens the test set: it chooses nothing.
@@ -53,7 +55,9 @@ class Grid:
 
     def __post_init__(self) -> None:
         positive_integer("replicates", self.replicates)
-        Listed(self.settings())  # refuses what cannot be run before any data is read
+        trial, asked = self.trial(any_rows), Listed(self.settings())
+        for setting in asked.listed:  # so that whatever needs no data to be refused is refused before any is read
+            with_setting(trial, setting)
 
     @classmethod
     def at_scale(cls, scale: str) -> Self:
@@ -64,14 +68,18 @@ class Grid:
 
     @abstractmethod
     def axes(self) -> Sequence[Sequence[Setting]]:
-        """Return what varies: the settings are all ways to take one part from every axis."""
+        """Return what varies: the settings are all ways to take one part from every axis.
+
+        Raises:
+            ConfigError: an axis is empty, or repeats itself.
+        """
 
     def settings(self) -> tuple[Setting, ...]:
         """Return the product of the axes, the last one varying fastest."""
         return tuple({name: value for part in parts for name, value in part.items()} for parts in product(*self.axes()))
 
     def trial(self, rows: Rows) -> TrialSpec:
-        """Return what the settings change."""
+        """Return the trial that the settings change, on the rows of a stage that opens the test set."""
         network = NetworkSpec(
             activation=self.activation, bn_epsilon=self.bn_epsilon, bn_alpha=self.bn_alpha, dtype=self.dtype
         )
@@ -97,15 +105,16 @@ def budgets(_config: Grid) -> Collection[str]:
     return ["replicates"]
 
 
-def axis(name: str, values: Iterable[Any]) -> list[Setting]:
-    """Return the axis along which the parameter `name` takes `values`.
+def axis(name: str, values: Iterable[Any], called: str = "") -> list[Setting]:
+    """Return the axis along which the parameter `name` takes `values`; `called` is what they are to the user.
 
     Raises:
         ConfigError: there is none, or two are the same.
     """
     listed = list(values)
     distinct = len({canonical_json(value) for value in listed})
-    require(0 < distinct == len(listed), f"{name} values", "must be different, and at least one", tuple(listed))
+    called = called or f"{name.replace('_', ' ')} values"
+    require(0 < distinct == len(listed), called, "must be different, and at least one", tuple(listed))
     return [{name: value} for value in listed]
 
 
@@ -114,6 +123,7 @@ class Values:
     """Positive numbers, listed, or evenly spaced on a log scale."""
 
     values: tuple[float, ...] = ()
+    """the numbers themselves"""
     log_range: tuple[float, float, int] | None = None
     """lowest, highest and how many, both ends included; takes the place of the list"""
 
@@ -125,6 +135,7 @@ class Values:
         """
         if self.log_range is not None:
             low, high, count = self.log_range
+            positive_integer(f"number of {of} values", count)
             return grid(LogRange(low, high, of), count)
         for value in self.values:
             positive(of, value)
