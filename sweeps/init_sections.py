@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipeline.diagnosis import ROWS
-from pipeline.inference import ESCAPE_PROBABILITY, Estimate
+from pipeline.inference import ESCAPE_PROBABILITY
 from pipeline.records import WINDOW, Chance, Diagnosis
 from pipeline.report import escape, sensitivity, style
 from pipeline.report import findings as rules
@@ -13,6 +13,7 @@ from pipeline.report.findings import percent
 from pipeline.run.stage import StageResult
 from sweeps.init_sensitivity import InitSensitivity
 from sweeps.question import Answer
+from sweeps.wording import changed, counted, reached, rows
 
 TITLE = "v) Sensitivity to initialisation"
 
@@ -81,19 +82,16 @@ def sections(answer: Found) -> list[Section]:
 
 def _what_was_run(answer: Found) -> str:
     config, data, chance = answer.configuration, answer.conclusion.stage.fixed.data, diagnosis(answer).chance
-    hidden = "-".join(map(str, config.hidden))
-    network = f"with hidden sizes {hidden}" if hidden else "without hidden layers"
     return (
-        f"{len(answer.records)} networks {network} were trained on {data.n_train:,} rows of {data.name} with lambda "
-        f"{config.lambda_:g}, in {config.cycles} cycles of the learning rate from {config.eta_min:g} to "
-        f"{config.eta_max:g} and back with a step size of {config.step_size} epochs and mini-batches of "
-        f"{config.batch_size}; each setting with {config.replicates} pairs of seeds, which the settings share. σ is "
-        "the standard deviation of all weights of all layers. "
-        f"{data.n_test:,} test rows were looked at once, at the end. A constant guess reaches "
-        f"{percent(chance.accuracy)} % of these and a training loss of {chance.loss:.3f} nats; a network has escaped "
-        "chance level if guessing would reach its test accuracy with a probability of at most "
-        f"{ESCAPE_PROBABILITY:g}. Where some seeds of a setting escaped and others did not, all are listed and no t "
-        "interval is given. Intervals are over training seeds."
+        f"{counted(len(answer.records), 'network')} with hidden layers of {style.hidden_label(config.hidden)} units "
+        f"saw {rows(data)}; lambda {config.lambda_:g}, {config.optimizer.name} with batches of {config.batch_size}, "
+        f"{counted(config.cycles, 'cycle')} of {2 * config.step_size} epochs between the learning rates "
+        f"{config.eta_min:g} and {config.eta_max:g}. Every setting was trained with the same "
+        f"{counted(config.replicates, 'pair')} of seeds. σ is the standard deviation of all weights of all layers. "
+        f"Chance level, what the best constant guess reaches, is {percent(chance.accuracy)} % of the test rows and a "
+        f"training loss of {chance.loss:.3f} nats. A network has escaped it if as many right guesses would have a "
+        f"probability of at most {ESCAPE_PROBABILITY:g}. Where some seeds of a setting escaped and others did not, "
+        "every seed is given and no t interval. Intervals are over training seeds."
     )
 
 
@@ -125,14 +123,7 @@ def _summary(cells: Sequence[escape.Cell], chance: Chance) -> Table:
 
 def _accuracy(cell: escape.Cell) -> str:
     """Return mean and interval, or every seed."""
-    estimate = cell.accuracy
-    if not cell.n:
-        return "–"
-    if cell.mixed:
-        return ", ".join(percent(seed.accuracy) for seed in cell.seeds)
-    if estimate.low is None or estimate.high is None:
-        return percent(estimate.mean)
-    return f"{percent(estimate.mean)} ({percent(estimate.low)} to {percent(estimate.high)})"
+    return ", ".join(percent(seed.accuracy) for seed in cell.seeds) if cell.mixed else reached(cell.accuracy)
 
 
 def _escaped(cell: escape.Cell) -> str:
@@ -146,19 +137,9 @@ def _effects(effects: escape.Effects) -> Table:
     """Return what batch norm did to the test accuracy."""
     return Table(
         "What batch norm does to the test accuracy, on minus off, in points: the mean over the pairs of seeds that "
-        "completed, and its 95 % interval. There is none where some seeds of a setting escaped chance level and others "
-        "did not, or where there is one pair.",
-        ("initialisation", "batch norm", "pairs", "difference", "95 % interval"),
-        tuple((scale, norm, *_difference(estimate)) for (scale, norm), estimate in effects.items()),
+        "completed, and its 95 % interval. There is no interval where some seeds of a setting escaped chance level and "
+        "others did not, or where there is one pair.",
+        ("initialisation", "batch norm", "pairs", "difference (points)"),
+        tuple((scale, norm, str(estimate.n), changed(estimate)) for (scale, norm), estimate in effects.items()),
         labels=2,
     )
-
-
-def _difference(estimate: Estimate) -> tuple[str, str, str]:
-    """Return pairs, mean and interval in points."""
-    if not estimate.n:
-        return "0", "–", "–"
-    interval = "–"
-    if estimate.low is not None and estimate.high is not None:
-        interval = f"{100 * estimate.low:+.2f} to {100 * estimate.high:+.2f}"
-    return str(estimate.n), f"{100 * estimate.mean:+.2f}", interval

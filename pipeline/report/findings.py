@@ -7,13 +7,8 @@ is within noise, however large it looks.
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.inference import Estimate
+from pipeline.report import style
 from pipeline.report.escape import BELOW, Cell, Effects
-
-NORMS = {
-    "none": "without batch norm",
-    "before": "with batch norm before the activation",
-    "after": "with batch norm after the activation",
-}
 
 
 def effect(who: str, where: str, difference: Estimate) -> str:
@@ -65,7 +60,7 @@ def sensitivity(cells: Sequence[Cell], effects: Effects) -> tuple[str, ...]:
 def _outcome(row: Sequence[Cell]) -> str:
     """Say what became of the seeds of one initialisation, with every kind of batch norm."""
     clauses = [
-        f"{NORMS[cell.batch_norm]}{',' if not place else ''} {_ended(cell, place == 0)}"
+        f"{_trained(cell.batch_norm)}{',' if not place else ''} {_ended(cell, place == 0)}"
         for place, cell in enumerate(row)
     ]
     return _sentence("; ".join(clauses))
@@ -108,7 +103,7 @@ def _range(column: Sequence[Cell]) -> str:
     """Say how far the initialisations of one kind of batch norm lie apart: those that trained with every seed."""
     trained = [cell for cell in column if cell.escaped == cell.n > 0 == cell.diverged]
     count = f"all {len(column)}" if len(trained) == len(column) else f"{len(trained)} of {len(column)}"
-    text = f"{NORMS[column[0].batch_norm]}, every seed escaped chance level for {count} initialisations"
+    text = f"{_trained(column[0].batch_norm)}, every seed escaped chance level for {count} initialisations"
     if len(trained) > 1:
         means = [cell.accuracy.mean for cell in trained]
         low, high = min(means), max(means)
@@ -133,7 +128,7 @@ def _late(cell: Cell) -> bool:
 def _delay(row: Sequence[Cell]) -> str:
     """Say when the seeds of one initialisation began to learn."""
     text = f"for {row[0].initialisation}, the mini-batch loss first fell below {100 * BELOW:g} % of chance level's "
-    whens = " and ".join(f"{_when(cell)} {NORMS[cell.batch_norm]}" for cell in row)
+    whens = " and ".join(f"{_when(cell)} {_trained(cell.batch_norm)}" for cell in row)
     return _sentence(f"{text}{whens}; an epoch has {row[0].steps_per_epoch:,} steps")
 
 
@@ -183,7 +178,12 @@ def _counts(column: Sequence[Cell]) -> tuple[int, int]:
 
 def _who(kind: str, kinds: Sequence[str]) -> str:
     """Return the name of a kind of batch norm, which need not say where it stands if it is the only one."""
-    return "batch norm" if len(kinds) == 1 else NORMS[kind].removeprefix("with ")
+    return "batch norm" if len(kinds) == 1 else style.LOOKS[kind].label
+
+
+def _trained(norm: str) -> str:
+    """Return "without batch norm", or with which kind."""
+    return style.LOOKS[norm].label if norm == "none" else f"with {style.LOOKS[norm].label}"
 
 
 def _grouped(cells: Sequence[Cell], keys: Sequence[str]) -> dict[str, list[Cell]]:
