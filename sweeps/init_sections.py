@@ -140,6 +140,9 @@ def _effects(effects: escape.Effects) -> Table:
         "completed, and its 95 % interval. There is no interval where some seeds of a setting escaped chance level and "
         "others did not, or where there is one pair.",
         ("initialisation", "batch norm", "pairs", "difference (points)"),
-        tuple((scale, norm, str(estimate.n), changed(estimate)) for (scale, norm), estimate in effects.items()),
+        tuple(
+            (scale.removesuffix(" initialisation"), norm, str(estimate.n), changed(estimate))
+            for (scale, norm), estimate in effects.items()
+        ),
         labels=2,
     )
