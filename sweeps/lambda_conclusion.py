@@ -1,0 +1,74 @@
+"""What the lambda search comes to, in numbers: the content of best.json, and of what the report says."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pipeline.inference import SHARE, binomial_half_width, mean_interval, paired_difference
+from pipeline.run.stage import StageResult
+from sweeps.lambda_search import Conclusion, LambdaSearch
+from sweeps.question import Answer
+from sweeps.session import plain
+
+Found = Answer[LambdaSearch, Conclusion]
+
+
+def conclude(answer: Found) -> dict[str, Any]:
+    """Return the content of best.json."""
+    conclusion = answer.conclusion
+    choice = conclusion.choice
+    roles = conclusion.roles(answer.configuration.final.default)
+    tested = {role: _test_accuracy(answer, lambda_) for role, lambda_ in roles.items()}
+    return {
+        "lambda": choice.best if choice else None,
+        "lambda_1se": choice.one_se if choice else None,
+        "reason": conclusion.reason,
+        "test_accuracy": tested.get("chosen"),
+        "test_accuracy_by_role": {role: {"lambda": roles[role], **tested[role]} for role in roles},
+        "differences": _differences(answer, roles),
+        "tested_before": sorted({record.spec.lambda_ for record in answer.retired if record.test_accuracy is not None}),
+        "coarse": [plain(tried) for tried in conclusion.ranges],
+        "refined": conclusion.refined,
+        "refine": plain(choice) if choice else None,
+    }
+
+
+def _test_accuracy(answer: Found, lambda_: float) -> dict[str, Any]:
+    """Return mean, spread and interval of the test accuracies at a lambda, over the seeds that completed."""
+    trials = [record for record in last(answer).records if record.spec.lambda_ == lambda_]
+    accuracies = [record.test_accuracy for record in trials if record.test_accuracy is not None]
+    estimate = mean_interval(accuracies, bounds=SHARE)
+    notes = ["interval over training seeds"]
+    if estimate.n:
+        n_test = last(answer).stage.fixed.data.n_test
+        points = 100 * binomial_half_width(estimate.mean, n_test)
+        notes.append(f"the choice of these {n_test} test rows adds about ±{points:.1f} points")
+    if estimate.n < len(trials):
+        notes.append(f"{len(trials) - estimate.n} did not complete")
+    return {
+        "mean": estimate.mean if estimate.n else None,
+        "sd": estimate.sd,
+        "n": estimate.n,
+        "low": estimate.low,
+        "high": estimate.high,
+        "note": "; ".join(notes),
+    }
+
+
+def _differences(answer: Found, roles: Mapping[str, float]) -> dict[str, Any]:
+    """Return how much more accurate the chosen lambda's networks are than the others, seed by seed."""
+    by_lambda: dict[float, dict[int, float | None]] = {}
+    for record in last(answer).records:
+        by_lambda.setdefault(record.spec.lambda_, {})[record.replicate] = record.test_accuracy
+    return {
+        f"chosen - {role}": asdict(
+            paired_difference(list(by_lambda[roles["chosen"]].values()), list(by_lambda[lambda_].values()))
+        )
+        for role, lambda_ in roles.items()
+        if lambda_ != roles["chosen"]
+    }
+
+
+def last(answer: Found) -> StageResult:
+    """Return the last stage: the final one, where there is a choice."""
+    return answer.results[-1]
