@@ -8,17 +8,21 @@ import math
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from pipeline import files
 from pipeline.records import TrialRecord
+from pipeline.spec import InitSpec
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
@@ -26,7 +30,30 @@ YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 
 GREY, PALE = "#6B6B6B", "#D9D9D9"
 TRAINING, VALIDATION = BLUE, VERMILION
+CHANCE = (0, (6, 2, 1, 2))
+"""The dashes of the line of chance level."""
+
 DPI = 150
+
+
+@dataclass(frozen=True)
+class Look:
+    """How figures name and mark one way to normalise: in colour and in shape, for readers who see only one of them."""
+
+    label: str
+    color: str
+    marker: str
+
+
+LOOKS: Mapping[str, Look] = {
+    "none": Look("without batch norm", ORANGE, "o"),
+    "before": Look("batch norm before the activation", BLUE, "s"),
+    "after": Look("batch norm after the activation", GREEN, "^"),
+}
+"""By value of the parameter batch_norm, in the order in which figures show them."""
+
+METADATA: Mapping[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+"""By format of a figure's file: what it must not say, as bytes would differ."""
 
 HOUSE = {
     "axes.axisbelow": True,
@@ -71,7 +98,7 @@ def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure
 
     It is `width` inches wide; `height` is that of the space for the axes: the heading comes on top.
     """
-    lines = textwrap.wrap(subtitle, int(13 * width))
+    lines = textwrap.wrap(subtitle, int(13 * width), break_on_hyphens=False)
     heading = 0.37 + 0.16 * len(lines)
     total = height + heading
     figure = Figure(figsize=(width, total), layout=ConstrainedLayoutEngine(rect=(0, 0, 1, height / total)))
@@ -81,41 +108,66 @@ def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure
     return figure
 
 
-def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
+def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = tuple(METADATA)) -> tuple[Path, ...]:
     """Write `figure` to `folder` as ``name.png`` and ``name.svg``, atomically; the same figure gives the same bytes.
+
+    Args:
+        figure: made inside `house_style`.
+        folder: where to.
+        name: of the files, without the format.
+        formats: which of METADATA to write; the paths come back in this order.
 
     Raises:
         HostError: the folder cannot be written.
     """
-    png, svg = folder / f"{name}.png", folder / f"{name}.svg"
+    paths = tuple(folder / f"{name}.{kind}" for kind in formats)
     with house_style():
-        with files.atomic(png) as file:
-            figure.savefig(file, format="png", metadata={"Software": None})
-        with files.atomic(svg) as file:
-            figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    return png, svg
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # every drawing would move the panels a little further
+        for path, kind in zip(paths, formats, strict=True):
+            with files.atomic(path) as file:
+                figure.savefig(file, format=kind, metadata=METADATA[kind])
+    return paths
 
 
 def describe(records: Iterable[TrialRecord]) -> str:
-    """Return what the records were measured on: data set, rows, network; parts in which they differ are listed."""
+    """Return what the records were measured on: data set, rows, network, batch norm.
+
+    Two values of a part are listed; of more networks only the number is given, as figures name them where they differ.
+    """
     specs = [record.spec for record in records]
     rows = [f"{n:,}" for n in dict.fromkeys(spec.data.n_train for spec in specs)]
-    hidden = dict.fromkeys("-".join(map(str, spec.network.hidden)) or "no hidden layer" for spec in specs)
-    norms = dict.fromkeys(spec.network.batch_norm for spec in specs)
+    hidden = list(dict.fromkeys(hidden_label(spec.network.hidden) for spec in specs))
+    norms = {spec.network.batch_norm for spec in specs}
     parts = [
         " / ".join(dict.fromkeys(spec.data.name for spec in specs)),
         f"{' / '.join(rows)} training rows",
-        f"network {' / '.join(hidden)}",
-        " / ".join("no batch norm" if norm == "none" else f"batch norm {norm} the activation" for norm in norms),
+        f"network {' / '.join(hidden)}" if len(hidden) < 3 else f"{len(hidden)} networks",
+        " / ".join(look.label for norm, look in LOOKS.items() if norm in norms),
     ]
     return " · ".join(parts) if specs else "no trials"
 
 
+def hidden_label(hidden: Sequence[int]) -> str:
+    """Return the sizes of the hidden layers as figures print them: "50-30"."""
+    return "-".join(map(str, hidden)) or "no hidden layer"
+
+
+def scale_label(init: InitSpec) -> str:
+    """Return the scale of the initial weights as figures print it: "He", or "σ = 0.1"."""
+    return init.scheme.capitalize() if init.sigma is None else f"σ = {number(init.sigma)}"
+
+
 def log_lambda_axis(axes: Axes, low: float, high: float) -> None:
-    """Make x a logarithmic lambda axis from `low` to `high`, labelled at decades, or at 1, 2, 5 where these are few."""
+    """Make x a logarithmic lambda axis from `low` to `high`, as `log_axis` does."""
+    log_axis(axes, low, high, "λ (log scale)")
+
+
+def log_axis(axes: Axes, low: float, high: float, label: str) -> None:
+    """Make x logarithmic, from `low` to `high`, labelled at decades, or at 1, 2, 5 where these are few."""
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    axes.set_xlabel("λ (log scale)")
+    axes.set_xlabel(label)
     if high / low < 50:
         coarse, fine = _round_numbers(low, high, (1, 2, 5)), _round_numbers(low, high, (1, 1.5, 2, 3, 4, 5, 7))
         axes.xaxis.set_major_locator(FixedLocator(coarse if len(coarse) > 2 else fine))
@@ -130,14 +182,35 @@ def _round_numbers(low: float, high: float, leading: Sequence[float]) -> list[fl
     return [number for number in numbers if low <= number <= high]
 
 
+def chance_line(axes: Axes, height: float) -> None:
+    """Draw the faint line of chance level, below everything else."""
+    axes.axhline(height, color=BLACK, linestyle=CHANCE, linewidth=0.8, zorder=1)
+
+
+def chance_handle(label: str) -> Line2D:
+    """Return the entry of that line in a legend."""
+    return Line2D([], [], color=BLACK, linestyle=CHANCE, linewidth=0.8, label=label)
+
+
 def nothing_to_show(axes: Axes, text: str) -> None:
     """Say in an empty panel why it is empty."""
     axes.set_axis_off()
-    axes.text(0.5, 0.5, text, ha="center", va="center", color=GREY, transform=axes.transAxes)
+    say(axes, text)
+
+
+def say(axes: Axes, text: str) -> None:
+    """Write `text` into the middle of a panel, over its lines."""
+    box = {"color": "white", "pad": 2}
+    axes.text(0.5, 0.5, text, ha="center", va="center", color=GREY, transform=axes.transAxes, bbox=box, zorder=4)
+
+
+def heading(text: str, columns: int) -> str:
+    """Return the heading of one of `columns` panels side by side, in lines that fit it in a figure 8 inches wide."""
+    return textwrap.fill(text, 84 // columns, break_on_hyphens=False)
 
 
 def number(value: float) -> str:
-    """Return a lambda as figures print it: four significant digits."""
+    """Return a lambda or a sigma as figures print it: four significant digits."""
     return f"{value:.4g}"
 
 
