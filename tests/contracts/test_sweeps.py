@@ -5,16 +5,21 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib.image
 import pytest
 import rig
 
-from pipeline.report.tables import CURVE_COLUMNS, SUMMARY_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS
-from sweeps import SWEEPS
+from pipeline.report.tables import BATCH_LOSS_COLUMNS, CURVE_COLUMNS, SUMMARY_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS
+from pipeline.run import worker
+from sweeps import SWEEPS, session
 from sweeps.__main__ import main
+from sweeps.cli import Options
+from sweeps.question import Answer, Question
+from sweeps.stored import stored
 
 COMMANDS = {"gradient-check", "data", "report", "assignment"}
 """Entries that train nothing, and so are no sweeps."""
@@ -22,26 +27,64 @@ COMMANDS = {"gradient-check", "data", "report", "assignment"}
 NAMES = [name for name in SWEEPS if name not in COMMANDS]
 
 
+EXPORTS = ("trials.csv", "curves.csv", "batch_losses.csv", "summary.csv")
+"""What depends on nothing but the configuration."""
+
+
 @dataclass
 class Finished:
-    """A smoke run of a sweep: its command line, its artifacts, its folder, and what it printed."""
+    """A smoke run of a sweep: its command line, artifacts and folder, what it printed, what it asked and answered."""
 
     arguments: Sequence[str]
     out: Path
     folder: Path
     printed: str
+    question: Question[Any, Any]
+    answer: Answer[Any, Any]
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it has a stage that keeps the test set closed."""
+        return any(not result.stage.fixed.data.n_test for result in self.answer.results)
+
+
+def command(name: str, folder: Path, jobs: int = 1) -> list[str]:
+    """Return the command line of a smoke run whose artifacts go into `folder`."""
+    data = ["--dataset", str(rig.npz(folder)), "--artifacts", str(folder / "out")]
+    return [name, "--scale", "smoke", "--jobs", str(jobs), *data]
 
 
 @pytest.fixture(scope="module", params=NAMES)
 def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """Run a sweep once, at the scale made for that, figures and all."""
-    out = tmp_path_factory.mktemp(request.param) / "out"
-    data = rig.npz(out.parent)
-    arguments = [request.param, "--scale", "smoke", "--dataset", str(data), "--artifacts", str(out), "--jobs", "1"]
-    code, printed, errors = called(arguments)
+    """Run a sweep once, at the scale made for that, with two workers, figures and all."""
+    folder = tmp_path_factory.mktemp(request.param)
+    arguments, out = command(request.param, folder, jobs=2), folder / "out"
+    seen: list[tuple[Question[Any, Any], Answer[Any, Any]]] = []
+
+    def watched(question: Question[Any, Any], config: Any, options: Options) -> None:
+        def write(answer: Answer[Any, Any], *where: Any) -> None:
+            seen.append((question, answer))
+            question.write(answer, *where)
+
+        run(replace(question, write=write), config, options)
+
+    run = session.run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "run", watched)
+        code, printed, errors = called(arguments)
     assert (code, errors) == (0, "")
     [folder] = (out / request.param).iterdir()
-    return Finished(arguments, out, folder, printed)
+    [(question, answer)] = seen
+    return Finished(arguments, out, folder, printed, question, answer)
+
+
+def computing(monkeypatch: pytest.MonkeyPatch, engine: rig.InProcess) -> rig.InProcess:
+    """Let commands compute with another engine, and draw nothing, which takes longer."""
+    run = session.run
+    monkeypatch.setattr(session, "LokyEngine", lambda _: engine)
+    undrawn = {"write": lambda *_: None}
+    monkeypatch.setattr(session, "run", lambda question, *how: run(replace(question, **undrawn), *how))
+    return engine
 
 
 def called(arguments: Sequence[str]) -> tuple[int, str, str]:
@@ -61,11 +104,24 @@ def test_there_is_a_sweep_to_test() -> None:
     assert set(SWEEPS) >= COMMANDS
 
 
-def test_it_leaves_every_file_that_users_rely_on(finished: Finished) -> None:
-    left = {path.name for path in finished.folder.iterdir()} - {".lock"}
-    tables = {"trials.csv", "curves.csv", "summary.csv", "timings.csv"}
-    assert {"study.db", "manifest.json", "best.json", "figures"} | tables <= left
-    assert left <= {"study.db", "manifest.json", "best.json", "figures", "networks"} | tables
+def test_it_leaves_every_file_that_users_rely_on_and_no_other(finished: Finished) -> None:
+    own = finished.question.tables(finished.answer)
+    tables = {f"{name}.csv" for name in ("trials", "curves", "batch_losses", "timings", "summary", *own)}
+    keeps = any(result.stage.keeps_networks for result in finished.answer.results)
+    measured = {"diagnosis.json"} if finished.question.diagnose else set()
+    others = {"study.db", "manifest.json", "best.json", "figures"} | measured | ({"networks"} if keeps else set())
+    assert {path.name for path in finished.folder.iterdir()} - {".lock"} == tables | others
+
+
+def test_best_json_says_what_was_chosen_or_where_nothing_was_what_was_found(finished: Finished) -> None:
+    best = json.loads((finished.folder / "best.json").read_text())
+    if finished.chooses:
+        assert best["reason"]
+        assert 0 <= best["test_accuracy"]["mean"] <= 1
+    else:
+        assert list(best) == ["findings"]
+        assert best["findings"]
+        assert all(f"- {finding}" in finished.printed.splitlines() for finding in best["findings"])
 
 
 def test_its_folder_is_named_by_data_set_digest_and_scale(finished: Finished) -> None:
@@ -83,6 +139,8 @@ def test_its_tables_have_the_columns_that_users_rely_on(finished: Finished) -> N
     assert list(curves[0]) == list(CURVE_COLUMNS)
     assert list(summary[0])[-len(SUMMARY_COLUMNS) :] == list(SUMMARY_COLUMNS)
     assert list(timings[0]) == list(TIMING_COLUMNS)
+    [columns, *_] = (finished.folder / "batch_losses.csv").read_text().splitlines()  # epochs of less than 50 steps
+    assert columns.split(",") == list(BATCH_LOSS_COLUMNS)
     identities = [(row["stage"], row["number"]) for row in trials]
     assert len(set(identities)) == len(identities) == len(timings)
     assert {(row["stage"], row["number"]) for row in curves} == set(identities)
@@ -97,7 +155,7 @@ def test_its_trials_are_paired_and_the_test_set_is_opened_at_the_end_alone(finis
     assert {len(pairs) for pairs in seeds.values()} == {1}
     assert len(set.union(*seeds.values())) == len(seeds)
     opened = {row["stage"] for row in trials if row["test_accuracy"]}
-    assert opened <= {trials[-1]["stage"]}
+    assert opened == {trials[-1]["stage"]}
 
 
 def test_its_figures_can_be_looked_at_in_both_formats(finished: Finished) -> None:
@@ -122,8 +180,8 @@ def test_its_manifest_says_with_what_it_was_made(finished: Finished) -> None:
 
 
 def test_exports_name_no_path_and_no_hour(finished: Finished) -> None:
-    for name in ("trials.csv", "curves.csv", "summary.csv", "best.json"):
-        assert str(finished.out) not in (finished.folder / name).read_text()
+    for name in [path.name for path in finished.folder.glob("*.csv") if path.stem != "timings"] + ["best.json"]:
+        assert str(finished.out.parent) not in (finished.folder / name).read_text()
 
 
 def test_typed_again_it_computes_nothing_and_leaves_every_byte(
@@ -135,6 +193,54 @@ def test_typed_again_it_computes_nothing_and_leaves_every_byte(
     assert (code, errors) == (0, "")
     assert "all trials are present; nothing to run" in printed
     assert rig.files(finished.out) == before  # figures included
+
+
+@pytest.mark.parametrize("share", [0.0, 0.7])
+def test_killed_and_started_again_it_ends_as_if_it_had_never_stopped(
+    finished: Finished, share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = command(finished.question.name, tmp_path)
+    packs = len({(record.stage, record.pack) for record in finished.answer.records})
+    kept = int(share * packs)
+    engine = computing(monkeypatch, rig.shuffled(3))  # so that some that are computed wait for those before
+    with monkeypatch.context() as patch:
+        rig.dies(patch, worker, "compute", after=kept + 1)  # and what this one came to is lost
+        with pytest.raises(rig.Killed):
+            called(arguments)
+    engine.ran.clear()
+    assert called(arguments)[0] == 0
+    assert len(engine.ran) == packs - kept
+    [folder] = (tmp_path / "out" / finished.question.name).iterdir()
+    for name in EXPORTS:
+        assert (folder / name).read_bytes() == (finished.folder / name).read_bytes(), name
+
+
+def test_its_answer_can_be_read_from_its_store(finished: Finished) -> None:
+    before = rig.files(finished.out)
+    answer = stored(finished.question, finished.folder)
+    for part in ("configuration", "records", "rows", "retired", "fingerprint", "diagnosis"):
+        assert getattr(answer, part) == getattr(finished.answer, part), part
+    for name, table_ in finished.question.tables(answer).items():
+        assert table_.equals(finished.question.tables(finished.answer)[name])
+    assert rig.files(finished.out) == before
+
+
+def test_the_report_hears_of_it_from_what_is_stored_and_nothing_is_trained_or_written(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rig.files(finished.out)
+    computing(monkeypatch, rig.forbidden())
+    tells = SWEEPS[finished.question.name].tells
+    assert tells is not None
+    data = finished.folder.name.removesuffix("-smoke")
+    told = tells(Options(scale="smoke", artifacts=finished.out), data)
+    assert told.sections
+    assert told.origin is not None
+    assert told.origin.trials == len(finished.answer.records)
+    nowhere = tells(Options(scale="quick", artifacts=finished.out), data)
+    assert nowhere.origin is None
+    assert [section.title for section in nowhere.sections] == [finished.question.title]
+    assert rig.files(finished.out) == before
 
 
 def test_another_seed_needs_another_name(finished: Finished) -> None:
@@ -150,12 +256,9 @@ def test_another_seed_needs_another_name(finished: Finished) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_plan_writes_nothing(name: str, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    data = rig.npz(tmp_path)
-    arguments = [name, "--scale", "smoke", "--dataset", str(data), "--artifacts", str(out), "--jobs", "1", "--plan"]
-    code, printed, errors = called(arguments)
+    code, printed, errors = called([*command(name, tmp_path), "--plan"])
     assert (code, errors) == (0, "")
-    assert not out.exists()
+    assert not (tmp_path / "out").exists()
     assert "trials" in printed
     assert "predicted: " in printed
 
