@@ -53,8 +53,8 @@ def _cell(text: str) -> str:
 def escaped(text: str) -> str:
     """Return `text` so that Markdown shows it as it is, but for its code."""
     line = "".join(f"`{piece.text}`" if piece.code else _prose(piece.text) for piece in pieces(text))
-    line = re.sub(r"^(\d+)([.)])", r"\1\\\2", line)  # "1." would begin a numbered list,
-    return re.sub(r"^([-+=])", r"\\\1", line)  # these a list or a heading's underline
+    line = re.sub(r"^(\d+)([.)])", r"\1\\\2", line)  # "1." would begin a list with numbers,
+    return re.sub(r"^([-+])", r"\\\1", line)  # these one without
 
 
 def _prose(text: str) -> str:

@@ -4,6 +4,7 @@ import io
 import re
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pypdf
@@ -49,9 +50,11 @@ def figure(height: float = 2.0) -> Figure:
     return drawn
 
 
-def numbers(rows: int, columns: int) -> Table:
+def numbers(rows: int, columns: int, digits: int = 4) -> Table:
     """Return a table of different numbers: 1.0304 in row 3, column 4."""
-    cells = tuple((f"row {i}", *(f"{1 + i / 100 + j / 10000:.4f}" for j in range(1, columns))) for i in range(rows))
+    cells = tuple(
+        (f"row {i}", *(f"{1 + i / 100 + j / 10000:.{digits}f}" for j in range(1, columns))) for i in range(rows)
+    )
     return Table(f"{rows} rows.", ("setting", *(f"c{j}" for j in range(1, columns))), cells)
 
 
@@ -62,7 +65,7 @@ def rich() -> Document:
         "and a _line_ under it",
         (
             Section("i) Texts", (Text(ODD), Text("`make *x*` is code"), Bullets((ODD, "a `b` c")), *map(Text, STARTS))),
-            Section("ii) Tables", (numbers(60, 5), numbers(3, 20), odd)),
+            Section("ii) Tables", (numbers(60, 5), numbers(3, 20, 8), odd)),
             Section("iii) Pictures", (Picture("one", figure(), "The first."), Picture("tall", figure(13), ODD))),
             Section("iv) Commands", (Text("Type:"), Command("make x ARGS='--a \"$b\" `c`  # d'"))),
         ),
@@ -146,25 +149,38 @@ def test_a_long_table_repeats_its_header_on_every_page(pages: list[pypdf.PageObj
     on = [index for index, page in enumerate(pages) if re.search(r"row \d+ 1\.\d+01 ", page.extract_text())]
     assert len(on) >= 2
     for index in on:
-        assert "setting c1 c2 c3 c4" in pages[index].extract_text()
+        assert "setting c1 c2 c3 c4\nrow " in pages[index].extract_text()
     text = text_of(pages)
     assert all(cell in text for row in numbers(60, 5).rows for cell in map(squeezed, row))
-    assert all(cell in text for row in numbers(3, 20).rows for cell in map(squeezed, row))
+    assert all(cell in text for row in numbers(3, 20, 8).rows for cell in map(squeezed, row))
+
+
+def placed(page: pypdf.PageObject) -> list[tuple[float, float, str, float]]:
+    """Return (y, x, text, size) of every stretch of text, as it is placed."""
+    found: list[tuple[float, float, str, float]] = []
+
+    def visit(text: str, within: list[float], matrix: list[float], _font: object, size: float) -> None:
+        if text.strip():
+            x, y = (within[4] + within[0] * matrix[4], within[5] + within[3] * matrix[5])
+            found.append((round(y, 1), x, text, size))
+
+    page.extract_text(visitor_text=visit)
+    return found
 
 
 def test_no_text_begins_outside_the_margins_and_no_page_is_empty(pages: list[pypdf.PageObject]) -> None:
     for page in pages:
-        lefts: list[float] = []
-
-        def visit(text: str, matrix: list[float], within: list[float], *_: object, lefts: list[float] = lefts) -> None:
-            if text.strip():
-                lefts.append(matrix[0] * within[4] + matrix[4])
-
-        assert len(squeezed(page.extract_text(visitor_text=visit))) > 100
+        assert len(squeezed(page.extract_text())) > 100
         width = float(page.mediabox.width)
         assert round(width) == 595  # A4
-        assert min(lefts) > 60
-        assert max(lefts) < width - 60
+        assert all(60 < x < width - 60 for _, x, _, _ in placed(page))
+
+
+def test_no_number_runs_into_the_next_cell(pages: list[pypdf.PageObject]) -> None:
+    for page in pages:
+        for (y, x, text, size), (next_y, next_x, _, _) in pairwise(placed(page)):
+            if y == next_y and re.fullmatch(r"\d[\d.]+", text):
+                assert next_x > x + 0.4 * size * len(text)  # a digit is wider than that
 
 
 def test_a_word_without_an_end_is_broken_and_copied_without_a_trace() -> None:
