@@ -24,7 +24,7 @@ from pipeline.run.stage import StageResult
 from sweeps.depth import Depth
 from sweeps.depth_figures import curves, figure_name, of_network
 from sweeps.question import Answer
-from sweeps.wording import changed, counted, reached, rows, training
+from sweeps.wording import changed, counted, listed, reached, rows, training
 
 Found = Answer[Depth, StageResult]
 
@@ -149,7 +149,7 @@ def _accuracy(told: Shown, row: "pd.Series[float]") -> str:
 
 
 def _picture(told: Shown, hidden: str) -> Picture:
-    norms = " and ".join(told.names.with_norm(norm) for norm in told.names.norms)
+    norms = listed(map(told.names.with_norm, told.names.norms))
     return Picture(
         f"depth-{figure_name(hidden, told.names)}",
         curves(of_network(told.answer.records, hidden)),
@@ -160,13 +160,14 @@ def _picture(told: Shown, hidden: str) -> Picture:
 def _what_was_run(answer: Found) -> str:
     """Return how the networks were trained, in a sentence."""
     stage = answer.results[-1].stage
-    spec, networks = stage.fixed, counted(len(answer.configuration.networks), "network")
+    spec = answer.results[-1].records[0].spec
+    networks = counted(len(answer.configuration.networks), "network")
     norms = [
         "without batch norm" if norm == "none" else f"with batch norm {norm} the activation"
         for norm in answer.configuration.batch_norm
     ]
     return (
-        f"{networks}, each {' and '.join(norms)}, were trained with {counted(stage.replicates, 'pair')} of seeds on "
+        f"{networks}, each {listed(norms)}, were trained with {counted(stage.replicates, 'pair')} of seeds on "
         f"{rows(spec.data)}: lambda {spec.lambda_:g}, {training(spec)}. All share the seeds of a pair, so that "
         f"differences are taken seed by seed. A constant guess reaches {percent(chance_accuracy(answer))} % of the "
         "test rows; a network has escaped chance level if guessing would reach its test accuracy with a probability of "

@@ -77,7 +77,7 @@ def tell(artifacts: Path) -> Told:
     except FileNotFoundError:
         text = Text("The gradients have not been checked. This command checks them:")
         return Told([Section(TITLE, (text, Command(f"make {NAME}")))], None)
-    origin = Origin(NAME, command(checked), checked.seed, "", (), ((checked.provenance, 0),))
+    origin = Origin(NAME, command(checked), checked.seed, "", (), ((checked.provenance, len(checked.rows)),))
     return Told([section(checked)], origin)
 
 

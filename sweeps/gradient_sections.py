@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.report.document import Block, Bullets, Section, Table, Text
 from sweeps.gradient_check import Checked, Compared
+from sweeps.wording import listed
 
 TITLE = "i) Gradient check"
 
@@ -47,9 +48,9 @@ def _blocks(checked: Checked) -> Iterator[Block]:
     yield Text(
         "The gradients of the very function that training calls were compared with centred differences of the cost J, "
         f"penalty included: (J(p + h) - J(p - h)) / 2h with h = {checked.step:g}, in float64, entry by entry, for "
-        f"every parameter p of networks with {_listed(map(str, depths))} layers (hidden sizes {_listed(hidden)}; "
+        f"every parameter p of networks with {listed(map(str, depths))} layers (hidden sizes {listed(hidden)}; "
         f"activation {asked.activation}; {asked.inputs} inputs, {checked.classes} classes), without batch norm and "
-        f"with batch norm before and after the activation, with lambda {_listed(lambdas)}. Inputs are one random batch "
+        f"with batch norm before and after the activation, with lambda {listed(lambdas)}. Inputs are one random batch "
         f"of {asked.batch_size} examples, whose own statistics batch norm uses. All parameters are moved at random "
         "first: gamma = 1 and beta = 0 can hide mistakes."
     )
@@ -96,12 +97,6 @@ def _errors(rows: Sequence[Compared], layers: int) -> Table:
         ("parameter", *(f"{norm}, {lambda_:g}" for norm, lambda_ in networks)),
         tuple((parameter, *(cell(parameter, network) for network in networks)) for parameter in parameters),
     )
-
-
-def _listed(items: Iterable[str]) -> str:
-    """Return the items as a sentence lists them: "2, 3 and 4"."""
-    *most, last = items
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _sentence(text: str) -> str:

@@ -1,5 +1,7 @@
 """Words that several sections of the report share: how networks were trained, and how estimates are written."""
 
+from collections.abc import Iterable
+
 from pipeline.inference import Estimate
 from pipeline.report import style
 from pipeline.report.findings import percent
@@ -9,6 +11,12 @@ from pipeline.spec import DataSpec, TrialSpec
 def counted(count: int, what: str) -> str:
     """Return "1 seed" or "3 seeds"."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def listed(items: Iterable[str]) -> str:
+    """Return the items, at least one, as a sentence lists them: "2, 3 and 4"."""
+    *most, last = items
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def rows(data: DataSpec) -> str:

@@ -212,8 +212,8 @@ def test_where_every_trial_diverges_that_is_the_result(
         (["50", "5O"], "networks must be hidden sizes such as 50-30, got '5O'"),
         (["50-"], "networks must be hidden sizes such as 50-30, got '50-'"),
         (["50-0"], "hidden sizes must be a positive integer, got 0"),
-        (["50-30", "050-30"], "hidden values must be different, and at least one, got ((50, 30), (50, 30))"),
-        ([], "hidden values must be different, and at least one, got ()"),
+        (["50-30", "050-30"], "networks must be different, and at least one, got ((50, 30), (50, 30))"),
+        ([], "networks must be different, and at least one, got ()"),
     ],
 )
 def test_bad_networks_are_one_line(

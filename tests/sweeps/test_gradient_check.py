@@ -185,8 +185,8 @@ def test_what_the_report_says_can_be_traced_and_repeated(small: list[str], tmp_p
     assert origin is not None
     assert (origin.seed, origin.data, origin.seeds) == (3, "", ())
     assert origin.command == 'make gradient-check SEED=3 ARGS="--hidden 4 3 3 --inputs 5 --batch-size 6"'
-    [(provenance, trials)] = origin.computed_with
-    assert (provenance.threads, trials) == (1, 0)
+    [(provenance, comparisons)] = origin.computed_with
+    assert (provenance.threads, comparisons) == (1, len(table(tmp_path)))
     assert main(["gradient-check", "--artifacts", str(tmp_path / "out")]) == 0
     again = told(tmp_path / "out").origin
     assert again is not None
