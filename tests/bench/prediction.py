@@ -10,22 +10,20 @@ from pathlib import Path
 UNITS = {"s": 1.0, "min": 60.0}
 
 
-def predicted_over_actual(arguments: list[str], cache: Path) -> None:
-    """Preview the lambda sweep, run it into an empty folder, and print both times with their ratio."""
+def predicted_over_actual(sweep: str, arguments: list[str], cache: Path) -> None:
+    """Preview a sweep, run it into an empty folder, and print both times with their ratio."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "cache").symlink_to(cache.resolve())  # standardised rows are made once, not timed
-        command = [sys.executable, "-m", "sweeps", "lambda", "--artifacts", str(folder), *arguments]
+        command = [sys.executable, "-m", "sweeps", sweep, "--artifacts", str(folder), *arguments]
         preview = subprocess.run([*command, "--plan"], check=True, capture_output=True, text=True).stdout
         predicted = _predicted(preview)
         start = time.perf_counter()
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         actual = time.perf_counter() - start
-    moved = output.count("coarse-")
-    print(
-        f"{' '.join(arguments)}: predicted {predicted:.0f} s, actual {actual:.0f} s, ratio {predicted / actual:.2f}"
-        + (" (the range was moved, which the prediction excludes)" if moved else "")
-    )
+    moved = " (the range was moved, which the prediction excludes)" if "coarse-" in output else ""
+    times = f"predicted {predicted:.0f} s, actual {actual:.0f} s, ratio {predicted / actual:.2f}"
+    print(f"{sweep} {' '.join(arguments)}: {times}{moved}", flush=True)
 
 
 def _predicted(preview: str) -> float:

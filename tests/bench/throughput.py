@@ -120,8 +120,6 @@ def measure(folder: Path, widths: list[int], rounds: int, workers: int, network:
     spec = pack_of(1, open_split(folder), network).trials[0]
     for label in environments:
         _print_table(label, {width: samples[label, width] for width in widths}, spec, workers)
-    if not pinned:
-        print(f"(none of {', '.join(PINS)} is set, so the environment as found is the unpinned one)")
 
 
 def _print_table(label: str, by_width: dict[int, list[list[Sample]]], spec: TrialSpec, workers: int) -> None:
@@ -129,6 +127,7 @@ def _print_table(label: str, by_width: dict[int, list[list[Sample]]], spec: Tria
     hidden = "-".join(map(str, spec.network.hidden))
     print(
         f"\n{label}: kernel {first.kernel}, {workers} processes, {spec.data.inputs}-{hidden}-{spec.data.classes}, "
+        f"batch norm {spec.network.batch_norm}, "
         f"{spec.data.n_train} rows, batch {spec.batch_size}, median of {len(next(iter(by_width.values())))} rounds"
     )
     print(
