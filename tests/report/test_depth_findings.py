@@ -104,6 +104,7 @@ def test_seeds_at_chance_level_are_counted_and_a_mixed_cell_has_no_interval() ->
 def test_a_network_all_of_whose_seeds_stay_at_chance_level_has_an_interval() -> None:
     cells = HELPS | {(DEEP, "none"): [0.10, 0.10, 0.10]}
     assert not depth_effects(study(cells), CHANCE)["low"].isna().any()
+    assert depth_summary(study(cells), CHANCE)["test_accuracy_low"].tolist()[2] == pytest.approx(0.1)
     assert "3 of 3 seeds of the 9-layer network without batch norm stayed at chance level (10.00 %)." in told(cells)
 
 
