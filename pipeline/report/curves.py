@@ -136,7 +136,7 @@ def _curve_panel(axes: Axes, group: Sequence[TrialRecord], metric: str) -> None:
                 axes.plot(record.curves.epoch, values, color=color, linewidth=0.7, alpha=0.6)
                 complete.append(values)
                 epochs = record.curves.epoch
-            elif len(values):
+            else:
                 axes.plot(record.curves.epoch, values, ":x", color=color, linewidth=1.4, markevery=[-1])
         if complete:
             axes.plot(epochs, np.mean(complete, axis=0), color=color, linewidth=1.7)

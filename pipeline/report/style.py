@@ -98,7 +98,7 @@ def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure
 
     It is `width` inches wide; `height` is that of the space for the axes: the heading comes on top.
     """
-    lines = textwrap.wrap(subtitle, int(13 * width), break_on_hyphens=False)
+    lines = textwrap.wrap(subtitle, int(13 * width))
     heading = 0.37 + 0.16 * len(lines)
     total = height + heading
     figure = Figure(figsize=(width, total), layout=ConstrainedLayoutEngine(rect=(0, 0, 1, height / total)))
@@ -206,7 +206,7 @@ def say(axes: Axes, text: str) -> None:
 
 def heading(text: str, columns: int) -> str:
     """Return the heading of one of `columns` panels side by side, in lines that fit it in a figure 8 inches wide."""
-    return textwrap.fill(text, 84 // columns, break_on_hyphens=False)
+    return textwrap.fill(text, 84 // columns)
 
 
 def number(value: float) -> str:

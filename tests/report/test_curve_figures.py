@@ -1,5 +1,7 @@
 """What the learning curves and the schedule promise."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from drawn import legend, lines, said, texts
@@ -90,6 +92,13 @@ def test_a_column_says_why_it_is_empty():
     never = trial(0, status=Status.DIVERGED)  # in its first epoch
     figure = learning_curves({"lost": [never], "none": [], "fine": [trial(1, curves=learning(0.5))]})
     assert [said(axes) for axes in figure.axes] == 2 * [["no epoch was finished"], ["no trials"], []]
+
+
+def test_an_untrained_network_of_large_loss_does_not_squeeze_the_others():
+    curves = learning(0.5)
+    wild = dataclasses.replace(curves, val_loss=(900.0, *curves.val_loss[1:]), val_cost=(900.0, *curves.val_cost[1:]))
+    figure = learning_curves({"": [trial(0, curves=wild)]}, metrics=("loss", "cost"))
+    assert all(axes.get_ylim()[1] < 10 for axes in figure.axes)
 
 
 def test_the_schedule_shows_epochs_and_steps_and_where_cycles_end(search, final):
