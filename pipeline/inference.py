@@ -40,7 +40,8 @@ class Estimate:
 
 UNBOUNDED = (-math.inf, math.inf)
 SHARE = (0.0, 1.0)
-"""The values that anything, and an accuracy, can have."""
+SHARE_DIFFERENCE = (-1.0, 1.0)
+"""The values that anything, an accuracy, and a difference of accuracies can have."""
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95, bounds: tuple[float, float] = UNBOUNDED) -> Estimate:
@@ -63,10 +64,15 @@ def mean_interval(values: Sequence[float], level: float = 0.95, bounds: tuple[fl
     return Estimate(n, mean, sd, max(mean - half, bounds[0]), min(mean + half, bounds[1]))
 
 
-def paired_difference(a: Sequence[float | None], b: Sequence[float | None]) -> Estimate:
-    """Return the mean difference a - b over the pairs that have both, with its two-sided 95 % t interval."""
+def paired_difference(
+    a: Sequence[float | None], b: Sequence[float | None], bounds: tuple[float, float] = UNBOUNDED
+) -> Estimate:
+    """Return the mean difference a - b over the pairs that have both, with its two-sided 95 % t interval.
+
+    The interval is cut off at `bounds`, as in `mean_interval`.
+    """
     pairs = zip(a, b, strict=True)
-    return mean_interval([x - y for x, y in pairs if x is not None and y is not None])
+    return mean_interval([x - y for x, y in pairs if x is not None and y is not None], bounds=bounds)
 
 
 def predicted_half_width(sd: float, n: int, level: float = 0.95) -> float:

@@ -27,6 +27,10 @@ MATLAB_EPS = 2.0**-52
 """The epsilon of equation (11): "of the order of magnitude of Matlab's eps constant"."""
 
 
+SIGMAS = (1e-37, 1e37)
+"""The smallest and the largest standard deviation of weights: about what float32 holds."""
+
+
 def positive(what: str, value: float) -> None:
     """Raise ConfigError unless `value` is a finite number above zero."""
     require(math.isfinite(value) and value > 0, what, "must be a positive number", value)
@@ -74,6 +78,8 @@ class InitSpec:
         if self.scheme == "normal":
             require(self.sigma is not None, "sigma", "must be given with init normal", self.sigma)
             positive("sigma", cast(float, self.sigma))
+            held = SIGMAS[0] <= cast(float, self.sigma) <= SIGMAS[1]
+            require(held, "sigma", f"must lie within {SIGMAS[0]:g} to {SIGMAS[1]:g}, as float32 does", self.sigma)
         else:
             require(self.sigma is None, "sigma", f"belongs to init normal, not to {self.scheme}", self.sigma)
 

@@ -42,4 +42,4 @@ def hidden_sizes(text: str) -> tuple[int, ...]:
         raise ConfigError(f"networks must be hidden sizes such as 50-30, got {text!r}") from None
 
 
-ENTRY = asked(Depth, "sweeps.depth_results:QUESTION")
+ENTRY = asked(Depth, "sweeps.answers.depth_results:QUESTION")

@@ -109,14 +109,14 @@ def check(config: GradientCheck, seed: int) -> Iterator[Compared]:
 
 def tells(options: Options, _data_name: str) -> "Told":
     """Return what the report says of the check; it needs no data set."""
-    from sweeps.gradient_results import tell  # noqa: PLC0415  (pandas, which --help can spare)
+    from sweeps.answers.gradient_results import tell  # noqa: PLC0415  (pandas, which --help can spare)
 
     return tell(options.artifacts)
 
 
 ENTRY = Entry(
     GradientCheck,
-    later("sweeps.gradient_results:execute"),
+    later("sweeps.answers.gradient_results:execute"),
     unused=("run", "plan", "retry", "pack_width"),
     tells=tells,
 )

@@ -27,4 +27,4 @@ class InitSensitivity(Grid):
         return [axis("hidden", [self.hidden]), [*he, *scales], axis("batch_norm", self.batch_norm)]
 
 
-ENTRY = asked(InitSensitivity, "sweeps.init_results:QUESTION")
+ENTRY = asked(InitSensitivity, "sweeps.answers.init_results:QUESTION")

@@ -225,7 +225,7 @@ def _refined(interval: Interval) -> tuple[float, float]:
     return (low, high) if low < high else (low / math.sqrt(10), high * math.sqrt(10))
 
 
-ENTRY = asked(LambdaSearch, "sweeps.lambda_results:QUESTION")
+ENTRY = asked(LambdaSearch, "sweeps.answers.lambda_results:QUESTION")
 
 
 def budgets(config: LambdaSearch) -> list[str]:

@@ -179,7 +179,6 @@ def test_a_broken_rule_is_one_line(line: str, message: str, capsys: pytest.Captu
         ("gradient-check --plan", "--plan must be left out of gradient-check, got True"),
         ("gradient-check --run x", "--run must be left out of gradient-check, got 'x'"),
         ("data --retry failed", "--retry must be left out of data, got 'failed'"),
-        ("report --jobs 2", "--jobs must be left out of report, got 2"),
         ("report --plan", "--plan must be left out of report, got True"),
         ("data --pack-width 3", "--pack-width must be left out of data, got 3"),
     ],

@@ -11,6 +11,7 @@ from scipy import stats
 
 from pipeline.inference import (
     SHARE,
+    SHARE_DIFFERENCE,
     above_chance,
     binomial_half_width,
     interval_rule,
@@ -316,6 +317,8 @@ def test_an_interval_ends_where_its_values_must():
     estimate = mean_interval([0.9, 1.0], bounds=SHARE)
     assert (estimate.low, estimate.high) == (pytest.approx(0.95 - 0.63531, rel=1e-4), 1.0)
     assert mean_interval([0.0, 0.1], bounds=SHARE).low == 0.0
+    difference = paired_difference([0.9, 1.0], [0.0, 0.3], bounds=SHARE_DIFFERENCE)
+    assert (difference.low, difference.high) == (pytest.approx(0.8 - 1.27062, rel=1e-4), 1.0)
 
 
 def test_the_width_of_a_share_is_worked_by_hand():

@@ -15,6 +15,7 @@ from pipeline.spec import (
     DTYPES,
     OPTIMIZERS,
     PARAMETERS,
+    SIGMAS,
     DataSpec,
     InitSpec,
     NetworkSpec,
@@ -51,7 +52,7 @@ networks = st.builds(
     bn_alpha=fractions,
     dtype=st.sampled_from(DTYPES),
 )
-inits = st.sampled_from([InitSpec("he"), InitSpec("xavier")]) | positives.map(lambda sigma: InitSpec("normal", sigma))
+inits = st.sampled_from([InitSpec("he"), InitSpec("xavier")]) | st.floats(*SIGMAS).map(lambda x: InitSpec("normal", x))
 schedules = st.tuples(positives, positives, sizes, sizes).map(
     lambda x: ScheduleSpec(eta_min=min(x[:2]), eta_max=max(x[:2]), step_size=x[2], cycles=x[3])
 )
@@ -165,6 +166,8 @@ INVALID = [
     (lambda: InitSpec("normal", 0.0), f"sigma {NUMBERS}, got 0.0"),
     (lambda: InitSpec("normal", -0.1), f"sigma {NUMBERS}, got -0.1"),
     (lambda: InitSpec("normal", math.inf), f"sigma {NUMBERS}, got inf"),
+    (lambda: InitSpec("normal", 1e300), "sigma must lie within 1e-37 to 1e+37, as float32 does, got 1e+300"),
+    (lambda: InitSpec("normal", 1e-300), "sigma must lie within 1e-37 to 1e+37, as float32 does, got 1e-300"),
     (lambda: InitSpec("he", 0.1), "sigma belongs to init normal, not to he, got 0.1"),
     (lambda: ScheduleSpec(kind="cyclic"), "schedule must be one of triangular, got 'cyclic'"),
     (lambda: ScheduleSpec(eta_min=0.0), f"eta min {NUMBERS}, got 0.0"),

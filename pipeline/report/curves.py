@@ -14,11 +14,14 @@ from pipeline.report import style
 from pipeline.report.tables import by_setting, values_of
 
 METRICS = {
-    "loss": ("cross-entropy loss (nats)", 1),
+    "loss": ("cross-entropy\nloss (nats)", 1),
     "cost": ("cost (nats)\nloss + λ Σ‖W‖²", 1),
     "accuracy": ("accuracy (%)", 100),
 }
 """By metric of `Curves`: the label of its axis, and the unit of that in the metric's own."""
+
+TALLEST = 4.4
+"""Inches of all panels of a column: two such figures fit on a page of the report."""
 
 SETS = (("train", style.TRAINING, "training"), ("val", style.VALIDATION, "validation"))
 
@@ -66,7 +69,7 @@ def learning_curves(
     """
     drawn = [record for group in columns.values() for record in group]
     with style.house_style():
-        figure = style.new_figure(8, 0.7 + 2 * len(metrics), title, style.describe(drawn))
+        figure = style.new_figure(8, 0.75 + min(2 * len(metrics), TALLEST), title, style.describe(drawn))
         if not drawn:
             style.nothing_to_show(figure.add_subplot(), "no trials of this stage")
             return figure

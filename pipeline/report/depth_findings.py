@@ -70,14 +70,14 @@ def depth_findings(effects: pd.DataFrame, names: Names) -> Iterator[str]:
 
 
 def chance_findings(summary: pd.DataFrame, chance: float, names: Names) -> Iterator[str]:
-    """Yield which completed seeds of depth_summary did no better than the best constant guess, or that none did."""
+    """Yield how many completed seeds of depth_summary stayed at `chance`, an accuracy, or that all escaped it."""
     level = f"chance level ({percent(chance)} %)"
-    stuck = summary[summary["at_chance"] > 0]
+    stuck = summary[summary["escaped"] < summary["n"]]
     if stuck.empty and summary["n"].sum():
         yield f"Every network that completed escaped {level}."
     for _, row in stuck.iterrows():
-        mixed = ": a t interval would describe neither part" if row["at_chance"] < row["n"] else ""
-        yield f"{row['at_chance']} of {row['n']} seeds of {_cell(row, names)} stayed at {level}{mixed}."
+        mixed = ": a t interval would describe neither part" if row["escaped"] else ""
+        yield f"{row['n'] - row['escaped']} of {row['n']} seeds of {_cell(row, names)} stayed at {level}{mixed}."
 
 
 def lost_findings(summary: pd.DataFrame, names: Names) -> Iterator[str]:

@@ -110,9 +110,14 @@ class Cell:
         return sum(seed.first_step is None for seed in self.seeds) if self.windowed else None
 
 
-def cells(records: Iterable[TrialRecord], chance: Chance) -> list[Cell]:
-    """Return the settings of a grid over BY in plan order, each with what its seeds did."""
-    return [_cell(setting, group, chance) for setting, group in by_setting(records, BY, ascending=False).items()]
+def cells(records: Iterable[TrialRecord], chance: Chance, by: Sequence[str] = BY) -> list[Cell]:
+    """Return the settings of a grid over the parameters `by` in plan order, each with what its seeds did."""
+    return [_cell(group, chance) for group in by_setting(records, by, ascending=False).values()]
+
+
+def mixed_settings(records: Iterable[TrialRecord], chance: Chance, by: Sequence[str] = BY) -> set[tuple[Any, ...]]:
+    """Return the settings of a grid over the parameters `by` whose cells are mixed."""
+    return {setting for setting, group in by_setting(records, by).items() if _cell(group, chance).mixed}
 
 
 def first_step_below(batch_losses: Sequence[float], loss: float) -> int | None:
@@ -120,20 +125,20 @@ def first_step_below(batch_losses: Sequence[float], loss: float) -> int | None:
     return next((WINDOW * place for place, mean in enumerate(batch_losses, start=1) if mean < loss), None)
 
 
-def escape_table(records: Sequence[TrialRecord], chance: Chance) -> pd.DataFrame:
-    """Return one row per setting in plan order: stage, BY, ESCAPE_COLUMNS, SUMMARY_COLUMNS.
+def escape_table(records: Sequence[TrialRecord], chance: Chance, by: Sequence[str] = BY) -> pd.DataFrame:
+    """Return one row per setting in plan order: stage, the parameters `by`, ESCAPE_COLUMNS, SUMMARY_COLUMNS.
 
     escaped counts the completed seeds that left chance level, with its share and that share's 95 % interval (Wilson);
     first_step_median and never are those of Cell. Mixed cells have no t intervals.
     """
-    found = cells(records, chance)
-    frame = summary_table(records, BY, ascending=False)
+    found = cells(records, chance, by)
+    frame = summary_table(records, by, ascending=False)
     mixed = [cell.mixed for cell in found]
     ends = [name for name in SUMMARY_COLUMNS if name.endswith(("_low", "_high"))]
     frame.loc[mixed, ends] = math.nan
     escapes = pd.DataFrame([_escapes(cell) for cell in found], columns=list(ESCAPE_COLUMNS))
     escapes = escapes.astype(dict.fromkeys(ESCAPE_COLUMNS, float) | {"escaped": int, "never": "Int64"})
-    own = 1 + len(BY)
+    own = 1 + len(by)
     return pd.concat([frame.iloc[:, :own], escapes, frame.iloc[:, own:]], axis="columns")
 
 
@@ -143,7 +148,7 @@ def norm_effects(records: Sequence[TrialRecord], chance: Chance) -> pd.DataFrame
     Where one of the two cells is mixed, the differences lie in heaps as well and get no interval.
     """
     frame = effects_table(records, ("init", "sigma"), "batch_norm")
-    mixed = {(cell.init, cell.batch_norm) for cell in cells(records, chance) if cell.mixed}
+    mixed = {(InitSpec(init, sigma), norm) for init, sigma, norm in mixed_settings(records, chance)}
     unclear = [any((init, norm) in mixed for norm in norms) for init, *norms in _compared(frame)]
     frame.loc[unclear, ["low", "high"]] = math.nan
     return frame
@@ -171,18 +176,18 @@ def _compared(effects: pd.DataFrame) -> list[tuple[InitSpec, str, str]]:
     ]
 
 
-def _cell(setting: tuple[Any, ...], group: Sequence[TrialRecord], chance: Chance) -> Cell:
+def _cell(group: Sequence[TrialRecord], chance: Chance) -> Cell:
     tested = [(record, metric(record, "test_accuracy")) for record in group]
     seeds = [_seed(record, accuracy, chance) for record, accuracy in tested if accuracy is not None]
     ended = [record.status for record in group]
-    init, sigma, batch_norm = setting
+    spec = group[0].spec
     return Cell(
-        InitSpec(init, sigma),
-        batch_norm,
+        spec.init,
+        spec.network.batch_norm,
         tuple(sorted(seeds, key=lambda seed: seed.replicate)),
         ended.count(Status.DIVERGED),
         ended.count(Status.FAILED),
-        group[0].spec.steps_per_epoch,
+        spec.steps_per_epoch,
         any(record.batch_losses for record in group),
     )
 

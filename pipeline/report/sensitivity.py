@@ -219,13 +219,14 @@ def spread_at_initialisation(
 
 def _spread_lines(axes: Axes, replicates: Sequence[Sequence[float]], line: Mapping[str, Any], zero: float) -> None:
     """Draw one scale of one panel: a line for each replicate, and their mean; no number lies nowhere."""
-    values = np.array(replicates, dtype=float).reshape(len(replicates), -1)
+    if not replicates:
+        return
+    values = np.array(replicates, dtype=float)
     values[~np.isfinite(values)] = np.nan
     for replicate in values:
         axes.plot(np.where(replicate == 0, zero, replicate), linewidth=0.6, alpha=0.6, color=line["color"])
-    if len(values):
-        mean = values.mean(axis=0)
-        axes.plot(np.where(mean == 0, zero, mean), linewidth=2, markersize=4, **line)
+    mean = values.mean(axis=0)
+    axes.plot(np.where(mean == 0, zero, mean), linewidth=2, markersize=4, **line)
 
 
 def _log_axis(axes: Axes, values: Sequence[float]) -> float:

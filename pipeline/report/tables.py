@@ -140,7 +140,8 @@ def effects_table(
         for group in values.values() if reference else ():
             given = _by_replicate(group, metric)
             pairs = [replicate for replicate in given if replicate in without]
-            effect = inference.paired_difference([given[r] for r in pairs], [without[r] for r in pairs])
+            bounds = inference.SHARE_DIFFERENCE if metric.endswith("accuracy") else inference.UNBOUNDED
+            effect = inference.paired_difference([given[r] for r in pairs], [without[r] for r in pairs], bounds)
             compared = f"{public(group[0].spec, of)} - {public(reference[0].spec, of)}"
             numbers = (effect.n, effect.mean, effect.sd, effect.low, effect.high)
             rows.append((*(public(group[0].spec, name) for name in by), compared, *numbers))
@@ -210,7 +211,11 @@ def values_of(records: Iterable[TrialRecord], name: str) -> list[float]:
 
 def public(trial: TrialSpec, name: str) -> Any:
     """Return a parameter as tables show it: hidden sizes as "50-50" (no hidden layer: empty), the rest as it is."""
-    value = parameter(trial, name)
+    return shown(parameter(trial, name))
+
+
+def shown(value: Any) -> Any:
+    """Return the value of a parameter as tables show it."""
     return "-".join(map(str, value)) if isinstance(value, tuple) else value
 
 

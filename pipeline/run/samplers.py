@@ -55,7 +55,7 @@ def grid(searched: LogRange, count: int, _seed: int = 0) -> tuple[float, ...]:
     Raises:
         ConfigError: count < 1, or two values round to the same.
     """
-    positive_integer(WHAT_COUNT, count)
+    _check_count(searched, count)
     fractions = np.linspace(0, 1, count) if count > 1 else [0.5]
     values = tuple(dict.fromkeys(searched.at(float(fraction)) for fraction in fractions))
     if len(values) < count:
@@ -144,13 +144,21 @@ def _distinct(searched: LogRange, count: int, uniforms: Callable[[int], NDArray[
 
     Draws come in powers of two, which is what a Sobol' sequence is balanced for.
     """
-    positive_integer(WHAT_COUNT, count)
+    _check_count(searched, count)
     power = (count - 1).bit_length()
     for draws in (2**p for p in range(power, power + PATIENCE)):
         values = dict.fromkeys(searched.at(float(fraction)) for fraction in uniforms(draws))
         if len(values) >= count:
             return tuple(values)[:count]
     raise _too_narrow(searched, count)
+
+
+def _check_count(searched: LogRange, count: int) -> None:
+    """Refuse a count that no such range holds, before anybody draws that many values."""
+    positive_integer(WHAT_COUNT, count)
+    decades = math.ceil(math.log10(searched.high)) - math.floor(math.log10(searched.low)) + 1
+    if count > decades * 9 * 10 ** (DIGITS - 1):
+        raise _too_narrow(searched, count)
 
 
 def _too_narrow(searched: LogRange, count: int) -> ConfigError:

@@ -12,6 +12,9 @@ from pipeline.records import TrialRecord
 from pipeline.run.samplers import LogRange, adaptive, enumerated, replicate_seeds, sampler_seed
 from pipeline.spec import Setting, TrialSpec, canonical_json, parameter, positive_integer, with_setting
 
+MOST_TRIALS = 1_000_000
+"""Of a stage: what can be planned in minutes, and far more than anybody can wait for."""
+
 
 class Proposal(Protocol):
     """Where the settings of a stage come from: all at once, or in rounds that look at the rounds before."""
@@ -117,6 +120,9 @@ class Stage:
 
     def __post_init__(self) -> None:
         positive_integer(f"replicates of {self.name}", self.replicates)
+        require(
+            self.count <= MOST_TRIALS, f"trials of stage {self.name}", f"must be at most {MOST_TRIALS:,}", self.count
+        )
         if self.keeps_networks and not self.fixed.data.n_test:
             raise ConfigError(f"stage {self.name} must have test rows to keep networks, got none")
 

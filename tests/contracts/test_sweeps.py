@@ -109,19 +109,20 @@ def test_it_leaves_every_file_that_users_rely_on_and_no_other(finished: Finished
     tables = {f"{name}.csv" for name in ("trials", "curves", "batch_losses", "timings", "summary", *own)}
     keeps = any(result.stage.keeps_networks for result in finished.answer.results)
     measured = {"diagnosis.json"} if finished.question.diagnose else set()
-    others = {"study.db", "manifest.json", "best.json", "figures"} | measured | ({"networks"} if keeps else set())
+    said = {"best.json" if finished.chooses else "findings.md"}
+    others = {"study.db", "manifest.json", "figures"} | said | measured | ({"networks"} if keeps else set())
     assert {path.name for path in finished.folder.iterdir()} - {".lock"} == tables | others
 
 
-def test_best_json_says_what_was_chosen_or_where_nothing_was_what_was_found(finished: Finished) -> None:
-    best = json.loads((finished.folder / "best.json").read_text())
+def test_what_was_chosen_or_where_nothing_was_what_was_found_is_stored(finished: Finished) -> None:
     if finished.chooses:
+        best = json.loads((finished.folder / "best.json").read_text())
         assert best["reason"]
         assert 0 <= best["test_accuracy"]["mean"] <= 1
     else:
-        assert list(best) == ["findings"]
-        assert best["findings"]
-        assert all(f"- {finding}" in finished.printed.splitlines() for finding in best["findings"])
+        findings = (finished.folder / "findings.md").read_text().splitlines()
+        assert findings
+        assert all(finding in finished.printed.splitlines() for finding in findings)
 
 
 def test_its_folder_is_named_by_data_set_digest_and_scale(finished: Finished) -> None:
@@ -180,7 +181,9 @@ def test_its_manifest_says_with_what_it_was_made(finished: Finished) -> None:
 
 
 def test_exports_name_no_path_and_no_hour(finished: Finished) -> None:
-    for name in [path.name for path in finished.folder.glob("*.csv") if path.stem != "timings"] + ["best.json"]:
+    for name in [path.name for path in finished.folder.glob("*.csv") if path.stem != "timings"] + [
+        "best.json" if finished.chooses else "findings.md"
+    ]:
         assert str(finished.out.parent) not in (finished.folder / name).read_text()
 
 

@@ -69,7 +69,7 @@ def test_columns_and_metrics_are_whatever_is_asked_for_on_common_scales():
     grid = np.array(figure.axes).reshape(3, 2)
     assert [axes.get_title(loc="left").splitlines()[0] for axes in grid[0]] == list(NORMS)
     assert [axes.get_ylabel() for axes in grid[:, 0]] == [
-        *("cross-entropy loss (nats)", "cost (nats)\nloss + λ Σ‖W‖²", "accuracy (%)"),
+        *("cross-entropy\nloss (nats)", "cost (nats)\nloss + λ Σ‖W‖²", "accuracy (%)"),
     ]
     assert all(left.get_ylim() == right.get_ylim() for left, right in grid)
     assert "Deep" in texts(figure)

@@ -7,13 +7,15 @@ import pandas as pd
 import pytest
 from grids import DEEP, trial
 
-from pipeline.records import Status, TrialRecord
+from pipeline.records import Chance, Status, TrialRecord
 from pipeline.report.depth_findings import Names, findings
-from pipeline.report.depth_tables import ENDS, depth_effects, depth_summary
+from pipeline.report.depth_tables import depth_effects, depth_summary
+from pipeline.report.escape import ESCAPE_COLUMNS
 from pipeline.report.tables import EFFECT_COLUMNS, SUMMARY_COLUMNS
 
-CHANCE = 0.1
+CHANCE = Chance(0.1, math.log(10))
 SHALLOW = (50,)
+ENDS = [name for name in SUMMARY_COLUMNS if name.endswith(("_low", "_high"))]
 Cells = Mapping[tuple[tuple[int, ...], str], Sequence[float | None]]
 
 
@@ -39,7 +41,7 @@ def study(cells: Cells) -> list[TrialRecord]:
 
 def told(cells: Cells) -> list[str]:
     records = study(cells)
-    return findings(depth_summary(records, CHANCE), depth_effects(records, CHANCE), CHANCE)
+    return findings(depth_summary(records, CHANCE), depth_effects(records, CHANCE), CHANCE.accuracy)
 
 
 HELPS = {
@@ -88,7 +90,7 @@ def test_seeds_at_chance_level_are_counted_and_a_mixed_cell_has_no_interval() ->
     cells = HELPS | {(DEEP, "none"): [0.10, 0.10, 0.45]}
     records = study(cells)
     summary, effects = depth_summary(records, CHANCE), depth_effects(records, CHANCE)
-    assert summary["at_chance"].tolist() == [0, 0, 2, 0]
+    assert summary["escaped"].tolist() == [3, 3, 1, 3]
     assert summary.loc[2, ENDS].isna().all()
     assert summary.loc[2, "test_accuracy_mean"] == pytest.approx(0.65 / 3)
     assert summary.loc[[0, 1, 3], "test_accuracy_low"].notna().all()
@@ -120,7 +122,7 @@ def test_what_did_not_complete_is_counted_and_left_out_of_its_pairs() -> None:
     failed = trial(99, norm="before", replicate=3, hidden=DEEP, status=Status.FAILED)
     summary, effects = depth_summary([*records, failed], CHANCE), depth_effects([*records, failed], CHANCE)
     assert effects["n"].tolist() == [3, 2, 2, 3]
-    assert findings(summary, effects, CHANCE)[-2:] == [
+    assert findings(summary, effects, CHANCE.accuracy)[-2:] == [
         "Of 3 trials of the 9-layer network without batch norm, 1 diverged.",
         "Of 4 trials of the 9-layer network with batch norm, 1 failed.",
     ]
@@ -129,7 +131,7 @@ def test_what_did_not_complete_is_counted_and_left_out_of_its_pairs() -> None:
 def test_tables_come_in_plan_order_with_the_columns_that_users_rely_on() -> None:
     records = study({(DEEP, "before"): [0.5], (DEEP, "none"): [0.4], (SHALLOW, "before"): [0.5]})
     summary, effects = depth_summary(records, CHANCE), depth_effects(records, CHANCE)
-    assert list(summary) == ["stage", "hidden", "batch_norm", "layers", "at_chance", *SUMMARY_COLUMNS]
+    assert list(summary) == ["stage", "hidden", "batch_norm", "layers", *ESCAPE_COLUMNS, *SUMMARY_COLUMNS]
     assert list(zip(summary["layers"], summary["batch_norm"], strict=True)) == [
         (9, "before"),
         (9, "none"),

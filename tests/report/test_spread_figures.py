@@ -57,6 +57,12 @@ def test_dead_and_tiny_and_exploding_networks_are_drawn(values, tmp_path):
         assert len([tick for tick in axes.get_yticks() if low <= tick <= high]) >= 2
 
 
+def test_a_scale_that_overflows_with_one_batch_norm_only_has_no_line_there():
+    networks = [spread(sigma(1e-3), norm, 0, [1.0, 0.1], [1.0, 0.1]) for norm in ("none", "before")]
+    figure = spread_at_initialisation([*networks, spread(sigma(1e12), "none", 0, [1e12, 1e24], [1.0, 1.0])])
+    assert [len(lines(axes, 2)) for axes in figure.axes] == [2, 1, 2, 1]
+
+
 def test_what_floats_can_hardly_hold_does_not_stop_the_figure(tmp_path):
     ends = [0.0, 5e-324, 1.7e308]
     figure = spread_at_initialisation([spread(sigma(1e-3), "none", 0, ends, ends)])

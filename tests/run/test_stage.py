@@ -134,6 +134,9 @@ def test_only_a_stage_with_test_rows_keeps_networks() -> None:
         (lambda: Search("lambda", RANGE, "tpe", 4, 0), "settings per round must be a positive integer, got 0"),
         (lambda: Search("lambda", RANGE, "gird", 4, 4), "sampler must be one of .* did you mean 'grid'"),
         (lambda: Search("lambda", LogRange(0.001, 0.001001), "grid", 9, 4), "must hold 9 values"),
+        (lambda: Search("lambda", RANGE, "grid", 10**12, 4), "must hold 1000000000000 values"),
+        (lambda: Search("lambda", RANGE, "sobol", 10**12, 4), "must hold 1000000000000 values"),
+        (lambda: rig.listed(replicates=10**9), "trials of stage search must be at most 1,000,000, got 3000000000"),
     ],
 )
 def test_what_cannot_be_run_is_refused_before_anything_runs(make, message: str) -> None:

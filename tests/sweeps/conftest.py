@@ -24,7 +24,7 @@ def npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def without_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the drawing, which takes seconds, to the tests that ask for it and to the contract of all sweeps."""
     if "drawn" not in request.fixturenames:
-        monkeypatch.setattr("sweeps.lambda_results.draw", lambda *_: None)
+        monkeypatch.setattr("sweeps.answers.lambda_results.draw", lambda *_: None)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def drawn() -> None:
 def done(npz: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run with one job; not to be changed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sweeps.lambda_results.draw", lambda *_: None)
+        patch.setattr("sweeps.answers.lambda_results.draw", lambda *_: None)
         return run(npz, tmp_path_factory.mktemp("done") / "out")
 
 

@@ -50,7 +50,7 @@ def test_every_part_gets_the_options_that_it_has_a_use_for_and_no_other(calls: C
     by_name = {name: options for name, _, options in calls}
     assert by_name["lambda"] == by_name["depth"] == by_name["init-sensitivity"] == given
     assert (by_name["gradient-check"].seed, by_name["gradient-check"].run) == (3, None)
-    assert (by_name["report"].run, by_name["report"].jobs, by_name["report"].seed) == ("x", None, 0)
+    assert (by_name["report"].run, by_name["report"].jobs, by_name["report"].seed) == ("x", 2, 0)
 
 
 def test_a_heading_stands_before_each_part(calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,6 @@
 """The depth sweep by command: what it leaves behind, what it says, and its sections of the report."""
 
 import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,8 +94,9 @@ def test_what_is_said_on_the_screen_is_stored_and_in_the_report(
     engine(monkeypatch, rig.forbidden())
     assert main(command(npz, out, "--networks", *NETWORKS)) == 0
     printed = capsys.readouterr().out.splitlines()
-    findings = json.loads((folder_of(out) / "best.json").read_text())["findings"]
-    assert [line.removeprefix("- ") for line in printed if line.startswith("- ")] == findings
+    lines = (folder_of(out) / "findings.md").read_text().splitlines()
+    assert [line for line in printed if line.startswith("- ")] == lines
+    findings = [line.removeprefix("- ") for line in lines]
     assert len(findings) >= 6
     report = "\n".join(map(text, told(out)))
     for finding in findings:
@@ -147,7 +147,7 @@ def undrawn(npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
 
     def sections(*networks: str) -> list[Section]:
         engine(monkeypatch, rig.InProcess())
-        monkeypatch.setattr("sweeps.depth_results.draw", lambda *_: None)
+        monkeypatch.setattr("sweeps.answers.depth_results.figures", lambda _: ())
         assert main(command(npz, tmp_path / "out", "--networks", *networks)) == 0
         return told(tmp_path / "out")
 
@@ -179,7 +179,7 @@ def test_where_every_trial_fails_it_says_why_and_keeps_its_files(
     assert main(command(npz, tmp_path / "out", "--networks", "4", "3-3")) == 3
     captured = capsys.readouterr()
     [line] = captured.err.splitlines()
-    assert line == "error: trials must complete, got 8 that failed, first: worker died 3 times (SIGKILL(-9))"
+    assert line.startswith("error: trials must complete to be compared, got 8 that failed, first: worker died 3 times")
     assert "8 trials failed; the same command with RETRY=failed trains them again" in captured.out
     assert {row["n_failed"] for row in table(folder_of(tmp_path / "out") / "summary.csv")} == {"2"}
     assert "Of 2 trials of the 3-layer network with batch norm, 2 failed." in text(told(tmp_path / "out")[0])

@@ -19,9 +19,9 @@ from pipeline.report.provenance import Told
 from pipeline.spec import BATCH_NORM
 from sweeps import SWEEPS, gradient_check
 from sweeps.__main__ import main
+from sweeps.answers.gradient_sections import left_out, verdict
 from sweeps.cli import Options
 from sweeps.gradient_check import Compared
-from sweeps.gradient_sections import left_out, verdict
 
 
 @pytest.fixture

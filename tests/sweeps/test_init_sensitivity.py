@@ -13,7 +13,7 @@ from pipeline.report.document import Bullets, Picture, Table
 from pipeline.report.escape import ESCAPE_COLUMNS
 from pipeline.spec import canonical_json, from_json
 from sweeps.__main__ import main
-from sweeps.init_results import INITIALISATION_COLUMNS, QUESTION
+from sweeps.answers.init_results import INITIALISATION_COLUMNS, QUESTION
 from sweeps.stored import stored
 
 SMALL = {"scale": "smoke", "jobs": 1, "hidden": "6 4", "batch-size": 20, "sigma.values": "0.3 1e-6"}
@@ -155,9 +155,9 @@ def test_findings_are_printed_and_stored(npz: Path, tmp_path: Path, capsys: pyte
     code, folder = ran(npz, tmp_path / "out", saves=True)
     assert code == 0
     lines = capsys.readouterr().out.splitlines()
-    findings = json.loads((folder / "best.json").read_text())["findings"]
+    findings = (folder / "findings.md").read_text().splitlines()
     assert len(findings) >= 6
-    assert [f"- {sentence}" for sentence in findings] == [line for line in lines if line.startswith("- ")]
+    assert findings == [line for line in lines if line.startswith("- ")]
     assert lines[-1] == f"results in {folder}"
     assert [path.name for path in sorted((folder / "figures").glob("*.svg"))] == [
         "initialisation.svg",
@@ -170,7 +170,7 @@ def test_the_report_says_what_the_run_said_from_what_is_stored(finished: Path) -
     answer = stored(QUESTION, finished)
     [section] = QUESTION.sections(answer)
     [findings] = [block for block in section.blocks if isinstance(block, Bullets)]
-    assert list(findings.items) == json.loads((finished / "best.json").read_text())["findings"]
+    assert [f"- {item}" for item in findings.items] == (finished / "findings.md").read_text().splitlines()
     assert [block.name for block in section.blocks if isinstance(block, Picture)] == [
         "init-loss-panels",
         "init-test-accuracy",

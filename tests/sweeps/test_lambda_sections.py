@@ -16,10 +16,10 @@ from pipeline.records import TrialRecord
 from pipeline.report.document import Bullets, Picture, Section, Table, Text
 from pipeline.run.stage import StageResult
 from sweeps import SWEEPS
+from sweeps.answers.lambda_conclusion import Found
+from sweeps.answers.lambda_sections import sections
 from sweeps.cli import Options
-from sweeps.lambda_conclusion import Found
 from sweeps.lambda_search import FinalStage, LambdaSearch, SearchStage, stages
-from sweeps.lambda_sections import sections
 from sweeps.question import Answer
 
 Accuracy = Callable[[float, int], float | None]
@@ -29,7 +29,7 @@ Accuracy = Callable[[float, int], float | None]
 @pytest.fixture
 def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Records made by hand have no curves to draw."""
-    monkeypatch.setattr("sweeps.lambda_figures.learning_curves", lambda _: Figure())
+    monkeypatch.setattr("sweeps.answers.lambda_figures.learning_curves", lambda _: Figure())
 
 
 by_hand = pytest.mark.usefixtures("_no_curves")

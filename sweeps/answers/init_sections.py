@@ -5,26 +5,20 @@ from dataclasses import replace
 
 from pipeline.diagnosis import ROWS
 from pipeline.inference import ESCAPE_PROBABILITY
-from pipeline.records import WINDOW, Chance, Diagnosis
+from pipeline.records import WINDOW, Chance
 from pipeline.report import escape, sensitivity, style
 from pipeline.report import findings as rules
 from pipeline.report.document import Block, Bullets, Picture, Section, Table, Text
 from pipeline.report.findings import percent
 from pipeline.run.stage import StageResult
+from sweeps.answers.grids import diagnosis
+from sweeps.answers.wording import changed, counted, reached, rows
 from sweeps.init_sensitivity import InitSensitivity
 from sweeps.question import Answer
-from sweeps.wording import changed, counted, reached, rows
 
 TITLE = "v) Sensitivity to initialisation"
 
 Found = Answer[InitSensitivity, StageResult]
-
-
-def diagnosis(answer: Found) -> Diagnosis:
-    """Return what the sweep measured beside its trials."""
-    if answer.diagnosis is None:
-        raise ValueError("the sweep measures chance level, got an answer without a diagnosis")
-    return answer.diagnosis
 
 
 def findings(answer: Found) -> tuple[str, ...]:

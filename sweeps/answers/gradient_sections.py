@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.report.document import Block, Bullets, Section, Table, Text
+from sweeps.answers.wording import listed
 from sweeps.gradient_check import Checked, Compared
-from sweeps.wording import listed
 
 TITLE = "i) Gradient check"
 

@@ -14,10 +14,10 @@ from pipeline.report import images, style
 from pipeline.report.tables import summary_table
 from pipeline.run import networks
 from pipeline.run.plan import NETWORKS
-from sweeps import lambda_figures
-from sweeps.lambda_conclusion import Found, conclude, last
+from sweeps.answers import lambda_figures
+from sweeps.answers.lambda_conclusion import Found, conclude, last
+from sweeps.answers.lambda_sections import TITLE, sections
 from sweeps.lambda_search import LambdaSearch, budgets, stages
-from sweeps.lambda_sections import TITLE, sections
 from sweeps.question import Question
 from sweeps.session import FIGURES, Finished, write_best
 

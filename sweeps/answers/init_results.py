@@ -5,30 +5,26 @@ from collections.abc import Sequence
 import pandas as pd
 from rich.console import Console
 
-from pipeline.diagnosis import chance_level, initial_spreads
-from pipeline.errors import HostError
-from pipeline.files import make_folder
-from pipeline.records import Diagnosis, Spread, Status
-from pipeline.report import escape, style
+from pipeline.diagnosis import initial_spreads
+from pipeline.records import Diagnosis, Spread
+from pipeline.report import escape
 from pipeline.run.blas import single_thread
 from pipeline.run.stage import StageResult
+from sweeps.answers.grids import diagnosis, measured_chance, tested_split, write_answer
+from sweeps.answers.init_sections import TITLE, Found, figures, findings, sections
 from sweeps.grid import budgets, stages
-from sweeps.init_sections import TITLE, Found, diagnosis, figures, findings, sections
 from sweeps.init_sensitivity import InitSensitivity
 from sweeps.question import Question
-from sweeps.session import FIGURES, Finished, write_best
+from sweeps.session import Finished
 
 INITIALISATION_COLUMNS = ("init", "sigma", "batch_norm", "replicate", "layer", "activation_sd", "gradient_rms")
 
 
 def diagnose(results: Sequence[StageResult], finished: Finished) -> Diagnosis:
     """Measure chance level and the spread of numbers in every network before its first step."""
-    [grid] = results
-    split = finished.split(grid.stage.fixed.data)
-    if split.y_test is None:
-        raise ValueError("a grid opens the test set, got a split without test rows")
+    split = tested_split(results, finished)
     with single_thread():
-        return Diagnosis(chance_level(split.y_train, split.y_test), tuple(initial_spreads(grid.records, split)))
+        return Diagnosis(measured_chance(split), tuple(initial_spreads(results[0].records, split)))
 
 
 def own_tables(answer: Found) -> dict[str, pd.DataFrame]:
@@ -52,32 +48,13 @@ def _spread_table(spreads: Sequence[Spread]) -> pd.DataFrame:
 
 
 def write(answer: Found, finished: Finished, console: Console) -> None:
-    """Write best.json and the figures, and say what came out.
+    """Write findings and figures, and say what came out.
 
     Raises:
         HostError: no trial completed because trials failed.
     """
-    sentences = findings(answer)
-    write_best(finished.folder, {"findings": sentences})
-    console.print("drawing the figures")
-    folder = make_folder(finished.folder / FIGURES)
-    for picture in figures(answer):
-        style.save(picture.figure, folder, picture.name)
-    if not finished.computed:
-        console.print("all trials are present; nothing to run")
-    failed = [record for record in answer.records if record.status is Status.FAILED]
-    diverged = sum(record.status is Status.DIVERGED for record in answer.records)
-    if failed:
-        console.print(f"{len(failed)} trials failed; the same command with RETRY=failed trains them again")
-    if diverged:
-        console.print(f"{diverged} of {len(answer.records)} trials diverged")
-    for sentence in sentences:
-        console.print(f"- {sentence}")
-    console.print(f"results in {finished.folder}")
-    if failed and len(failed) + diverged == len(answer.records):
-        raise HostError(
-            f"trials must complete to be compared, got {len(failed)} that failed, first: {failed[0].reason}"
-        )
+    drawn = ((picture.name, picture.figure) for picture in figures(answer))
+    write_answer(answer, finished, console, findings(answer), drawn)
 
 
 QUESTION = Question(

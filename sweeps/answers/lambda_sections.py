@@ -12,10 +12,10 @@ from pipeline.report.style import merged_labels, number
 from pipeline.report.tables import by_setting, values_of
 from pipeline.run.stage import Search, StageResult
 from pipeline.spec import NetworkSpec
-from sweeps import lambda_figures
-from sweeps.lambda_conclusion import Found, conclude
+from sweeps.answers import lambda_figures
+from sweeps.answers.lambda_conclusion import Found, conclude
+from sweeps.answers.wording import reached
 from sweeps.lambda_search import WIDENINGS, Conclusion, Range
-from sweeps.wording import reached
 
 TITLE = "iv) The search for lambda"
 TOP = 3

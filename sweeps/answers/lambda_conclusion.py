@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pipeline.inference import SHARE, binomial_half_width, mean_interval, paired_difference
+from pipeline.inference import SHARE, SHARE_DIFFERENCE, binomial_half_width, mean_interval, paired_difference
 from pipeline.run.stage import StageResult
 from sweeps.lambda_search import Conclusion, LambdaSearch
 from sweeps.question import Answer
@@ -60,10 +60,9 @@ def _differences(answer: Found, roles: Mapping[str, float]) -> dict[str, Any]:
     by_lambda: dict[float, dict[int, float | None]] = {}
     for record in last(answer).records:
         by_lambda.setdefault(record.spec.lambda_, {})[record.replicate] = record.test_accuracy
+    chosen = list(by_lambda[roles["chosen"]].values()) if roles else []
     return {
-        f"chosen - {role}": asdict(
-            paired_difference(list(by_lambda[roles["chosen"]].values()), list(by_lambda[lambda_].values()))
-        )
+        f"chosen - {role}": asdict(paired_difference(chosen, list(by_lambda[lambda_].values()), SHARE_DIFFERENCE))
         for role, lambda_ in roles.items()
         if lambda_ != roles["chosen"]
     }

@@ -17,9 +17,9 @@ from pipeline.report.tables import write_csv
 from pipeline.run.blas import single_thread
 from pipeline.run.provenance import provenance
 from pipeline.spec import canonical_json, from_json
+from sweeps.answers.gradient_sections import TITLE, left_out, section, verdict
 from sweeps.cli import Options
 from sweeps.gradient_check import CLASSES, NAME, Checked, Compared, GradientCheck, check
-from sweeps.gradient_sections import TITLE, left_out, section, verdict
 from sweeps.terminal import Terminal
 
 RECORD = "gradients.json"

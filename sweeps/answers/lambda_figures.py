@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from pipeline.core.schedules import SCHEDULES
 from pipeline.report import curves, final, search
 from pipeline.run.stage import Stage, StageResult
-from sweeps.lambda_conclusion import Found, last
+from sweeps.answers.lambda_conclusion import Found, last
 
 
 def searched(answer: Found) -> list[StageResult]:

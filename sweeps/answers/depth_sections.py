@@ -21,10 +21,11 @@ from pipeline.report.document import Block, Bullets, Picture, Section, Table, Te
 from pipeline.report.findings import percent
 from pipeline.report.tables import values_of
 from pipeline.run.stage import StageResult
+from sweeps.answers.depth_figures import curves, figure_name, of_network
+from sweeps.answers.grids import diagnosis
+from sweeps.answers.wording import changed, counted, listed, reached, rows, training
 from sweeps.depth import Depth
-from sweeps.depth_figures import curves, figure_name, of_network
 from sweeps.question import Answer
-from sweeps.wording import changed, counted, listed, reached, rows, training
 
 Found = Answer[Depth, StageResult]
 
@@ -59,14 +60,12 @@ class Shown:
 
 def chance_accuracy(answer: Found) -> float:
     """Return the accuracy of the best constant guess, which the sweep has measured."""
-    if answer.diagnosis is None:
-        raise ValueError("a depth sweep measures chance level")
-    return answer.diagnosis.chance.accuracy
+    return diagnosis(answer).chance.accuracy
 
 
 def own_tables(answer: Found) -> dict[str, pd.DataFrame]:
     """Return one row per network and batch norm, and the paired effects of batch norm and of depth."""
-    chance = chance_accuracy(answer)
+    chance = diagnosis(answer).chance
     return {"summary": depth_summary(answer.records, chance), "effects": depth_effects(answer.records, chance)}
 
 
@@ -141,7 +140,7 @@ def _accuracies(told: Shown) -> Table:
 
 def _accuracy(told: Shown, row: "pd.Series[float]") -> str:
     """Return mean and interval of a row of the summary, or every seed of a mixed one."""
-    if 0 < row["at_chance"] < row["n"]:
+    if 0 < row["escaped"] < row["n"]:
         network = of_network(told.answer.records, str(row["hidden"]))
         group = [record for record in network if record.spec.network.batch_norm == str(row["batch_norm"])]
         return ", ".join(map(percent, values_of(group, "test_accuracy")))

@@ -1,0 +1,71 @@
+"""What every grid leaves behind besides its tables: findings.md, figures, and a few lines on the screen."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from pipeline.data import Split
+from pipeline.diagnosis import chance_level
+from pipeline.errors import HostError
+from pipeline.files import make_folder, write_text
+from pipeline.records import Chance, Diagnosis, Status
+from pipeline.report import style
+from pipeline.run.stage import StageResult
+from sweeps.question import Answer
+from sweeps.session import FIGURES, Finished
+
+
+def tested_split(results: Sequence[StageResult], finished: Finished) -> Split:
+    """Return the rows of a grid's one stage."""
+    [grid] = results
+    return finished.split(grid.stage.fixed.data)
+
+
+def measured_chance(split: Split) -> Chance:
+    """Return what the best constant guess comes to on the rows of a grid, which opens the test set."""
+    if split.y_test is None:
+        raise ValueError("a grid opens the test set, got a split without test rows")
+    return chance_level(split.y_train, split.y_test)
+
+
+def diagnosis(answer: Answer[Any, Any]) -> Diagnosis:
+    """Return what a grid measured beside its trials."""
+    if answer.diagnosis is None:
+        raise ValueError("a grid measures chance level, got an answer without a diagnosis")
+    return answer.diagnosis
+
+
+def write_answer(
+    answer: Answer[Any, Any],
+    finished: Finished,
+    console: Console,
+    findings: Iterable[str],
+    figures: Iterable[tuple[str, Figure]],
+) -> None:
+    """Write the findings and the figures (by name), and say what came out.
+
+    Raises:
+        HostError: no trial completed because trials failed.
+    """
+    sentences = "".join(f"- {sentence}\n" for sentence in findings)
+    write_text(finished.folder / "findings.md", sentences)
+    console.print("drawing the figures")
+    folder = make_folder(finished.folder / FIGURES)
+    for name, figure in figures:
+        style.save(figure, folder, name)
+    if not finished.computed:
+        console.print("all trials are present; nothing to run")
+    ended = [record.status for record in answer.records]
+    failed = [record for record in answer.records if record.status is Status.FAILED]
+    if failed:
+        console.print(f"{len(failed)} trials failed; the same command with RETRY=failed trains them again")
+    if diverged := ended.count(Status.DIVERGED):
+        console.print(f"{diverged} of {len(ended)} trials diverged")
+    console.print(sentences, end="")
+    console.print(f"results in {finished.folder}")
+    if failed and len(failed) + diverged == len(ended):
+        raise HostError(
+            f"trials must complete to be compared, got {len(failed)} that failed, first: {failed[0].reason}"
+        )
