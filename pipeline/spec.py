@@ -266,6 +266,11 @@ def canonical_json(value: Any) -> str:
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+def plain(value: Any) -> Any:
+    """Return a frozen value as nested dictionaries and lists, with its public names."""
+    return json.loads(canonical_json(value))
+
+
 def from_json(text: str, kind: type[Value]) -> Value:
     """Return the `kind` that `text` describes; the inverse of canonical_json.
 

@@ -26,7 +26,8 @@ def execute(_config: Assignment, options: Options) -> None:
     Raises:
         PipelineError: a part did; those after it do not run.
     """
-    from sweeps.session import load, terminal  # noqa: PLC0415  (pandas, which --help can spare)
+    from sweeps.source import load  # noqa: PLC0415  (pandas, which --help can spare)
+    from sweeps.terminal import terminal  # noqa: PLC0415  (pandas, which --help can spare)
 
     if not options.plan:  # one data set for all parts, refused here or not at all
         found = load(options, terminal())

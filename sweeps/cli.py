@@ -128,14 +128,14 @@ class Entry:
             require(given == getattr(Options(), field), _flag(field), f"must be left out of {name}", given)
 
 
-def later(where: str) -> Callable[[Any, Options], None]:
+def later(where: str) -> Callable[[Any, Any], Any]:
     """Return the function that `where` names (``module:function``), whose module is imported when it is called.
 
     Optuna, pandas and Matplotlib take seconds to load, which --help and bad input need not wait for.
     """
 
-    def call(configuration: Any, options: Options) -> None:
-        _found(where)(configuration, options)
+    def call(first: Any, second: Any) -> Any:
+        return _found(where)(first, second)
 
     return call
 

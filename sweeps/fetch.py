@@ -20,7 +20,8 @@ class Fetch:
 
 def execute(_config: Fetch, options: Options) -> None:
     """Load the data set, write the splits that the lambda search uses, and say what they hold; or plan to."""
-    from sweeps.session import load, terminal  # noqa: PLC0415  (pandas, which --help can spare)
+    from sweeps.source import load  # noqa: PLC0415  (pandas, which --help can spare)
+    from sweeps.terminal import terminal  # noqa: PLC0415  (pandas, which --help can spare)
 
     console = terminal()
     source = load(options, console)

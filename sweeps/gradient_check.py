@@ -13,10 +13,10 @@ from pipeline.core.network import Network
 from pipeline.errors import require
 from pipeline.records import Provenance
 from pipeline.spec import BATCH_NORM, InitSpec, NetworkSpec, positive_integer
-from sweeps.cli import Entry, Options, later
+from sweeps.cli import Entry, later
 
 if TYPE_CHECKING:
-    from pipeline.report.provenance import Told
+    pass
 
 NAME = "gradient-check"
 LAMBDAS = (0.0, 0.1)
@@ -107,16 +107,9 @@ def check(config: GradientCheck, seed: int) -> Iterator[Compared]:
             yield Compared(depth + 1, batch_norm, lambda_, one.parameter, one.shape, error, one.skipped, one.bound)
 
 
-def tells(options: Options, _data_name: str) -> "Told":
-    """Return what the report says of the check; it needs no data set."""
-    from sweeps.answers.gradient_results import tell  # noqa: PLC0415  (pandas, which --help can spare)
-
-    return tell(options.artifacts)
-
-
 ENTRY = Entry(
     GradientCheck,
     later("sweeps.answers.gradient_results:execute"),
     unused=("run", "plan", "retry", "pack_width"),
-    tells=tells,
+    tells=later("sweeps.answers.gradient_results:tells"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pipeline.records import Diagnosis, Row, TrialRecord
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.report.document import Section
     from pipeline.run.stage import StageResult
     from pipeline.run.sweep import Sweep
-    from sweeps.session import Finished
+    from sweeps.source import Source
 
 Config = TypeVar("Config")
 Conclusion = TypeVar("Conclusion")
@@ -51,6 +52,15 @@ class Answer(Generic[Config, Conclusion]):
     def records(self) -> list[TrialRecord]:
         """The records of all stages, in plan order."""
         return [row.record for row in self.rows]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has just been completed: where it is, its data, and how many trials had to be computed."""
+
+    folder: Path
+    source: Source
+    computed: int
 
 
 @dataclass(frozen=True)

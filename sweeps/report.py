@@ -39,7 +39,8 @@ def execute(_config: Report, options: Options) -> None:
     from pipeline.files import lock, make_folder, remove_leftovers  # noqa: PLC0415
     from pipeline.report.document import Command  # noqa: PLC0415
     from pipeline.report.publish import publish  # noqa: PLC0415
-    from sweeps.session import run_folder, terminal  # noqa: PLC0415
+    from sweeps.folders import run_folder  # noqa: PLC0415
+    from sweeps.terminal import terminal  # noqa: PLC0415
 
     console = terminal()
     name = data_name(options)
@@ -101,7 +102,7 @@ def data_name(options: Options) -> str:
 
 def _runs(options: Options, data_name: str) -> Iterator[Path]:
     """Yield the studies of a data set at the scale and under the name that the options give."""
-    from sweeps.session import STUDY, run_folder  # noqa: PLC0415
+    from sweeps.folders import STUDY, run_folder  # noqa: PLC0415
 
     for name in SWEEPS:
         path = run_folder(name, data_name, options) / STUDY

@@ -1,6 +1,5 @@
 """A run of a sweep from data to tables: what every sweep does the same way. Composes `pipeline.run` and `.report`."""
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,8 +10,6 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from pipeline import data
-from pipeline.data import Dataset
 from pipeline.files import lock, make_folder, remove_leftovers, write_json
 from pipeline.records import Row, TrialRecord
 from pipeline.report import tables
@@ -24,90 +21,12 @@ from pipeline.run.preview import StageNeeds, expected, price
 from pipeline.run.progress import reporting
 from pipeline.run.study import Study
 from pipeline.run.sweep import Runner, Sweep
-from pipeline.spec import DataSpec, canonical_json
+from pipeline.spec import plain
 from sweeps.cli import Options
-from sweeps.question import Answer, Conclusion, Config, Question
-from sweeps.terminal import Terminal
-
-CACHE = "cache"
-STUDY = "study.db"
-DIAGNOSIS = "diagnosis.json"
-FIGURES = "figures"
-
-
-def terminal() -> Console:
-    """Return the console of a sweep: it prints what it is told, as paths may hold [brackets] and :colons:."""
-    return Terminal(highlight=False, markup=False, emoji=False, soft_wrap=True)
-
-
-@dataclass(frozen=True)
-class Source:
-    """The data set of a run, and the splits that stages may see of it.
-
-    `dataset` is None in a preview for which CIFAR-10 would have to be downloaded; its sizes are known.
-    """
-
-    dataset: Dataset | None
-    cache: Path
-
-    @property
-    def folder_name(self) -> str:
-        """What run folders are called after."""
-        return self.dataset.folder_name if self.dataset else "cifar10"
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What a run folder belongs to."""
-        return {"name": self.dataset.name, "digest": self.dataset.digest} if self.dataset else {}
-
-    def spec(self, val_fraction: float, opens_test: bool) -> DataSpec:
-        """Return which rows a stage sees."""
-        if self.dataset is None:
-            return data.nominal_cifar10_spec(val_fraction, opens_test)
-        return data.data_spec(self.dataset, val_fraction, opens_test)
-
-    def prepared(self, spec: DataSpec) -> Path:
-        """Return the folder of the standardised rows, written on first use."""
-        if self.dataset is None:
-            raise ValueError("a preview has no rows to prepare")
-        return data.prepare(self.dataset, spec, self.cache)
-
-
-def load(options: Options, console: Console) -> Source:
-    """Find, or unless this is a preview download, the data set that the options ask for."""
-    cache = options.artifacts / CACHE
-    try:
-        with data.DownloadBar("CIFAR-10", console) as progress:
-            dataset = data.load(
-                options.dataset,
-                options.data_dir,
-                download=not options.plan,
-                progress=progress,
-                warn=lambda message: console.print(f"warning: {message}"),
-            )
-    except data.NotDownloadedError as error:
-        console.print(f"note: {error}")
-        return Source(None, cache)
-    return Source(dataset, cache)
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A run that has just been completed: where it is, its data, and whether anything had to be computed."""
-
-    folder: Path
-    source: Source
-    computed: int
-
-    def split(self, spec: DataSpec) -> data.Split:
-        """Open the split of a stage, for drawing and diagnosing."""
-        return data.open_split(self.source.prepared(spec))
-
-
-def run_folder(name: str, data_name: str, options: Options) -> Path:
-    """Return where the results of a sweep on a data set go."""
-    scale = [options.scale] if options.scale != "full" else []
-    return options.artifacts / name / "-".join([data_name, *scale, *([options.run] if options.run else [])])
+from sweeps.folders import DIAGNOSIS, STUDY, run_folder
+from sweeps.question import Answer, Conclusion, Config, Finished, Question
+from sweeps.source import Source, load
+from sweeps.terminal import terminal
 
 
 @dataclass(frozen=True)
@@ -208,11 +127,6 @@ def run(question: Question[Config, Conclusion], config: Config, options: Options
         question.write(answer, finished, console)
 
 
-def write_best(folder: Path, best: Mapping[str, Any]) -> None:
-    """Write best.json: what the sweep concludes, in numbers and words."""
-    write_json(folder / "best.json", best)
-
-
 def retired(study: Study, rows: Iterable[Row]) -> list[TrialRecord]:
     """Return the stored trials that are not among the wanted `rows`, those of stages that were not reached included."""
     wanted = {row.identity for row in rows}
@@ -231,8 +145,3 @@ def _write_tables(folder: Path, answer: Answer[Any, Any], own: Mapping[str, pd.D
     }
     for name, frame in {**every, **own}.items():
         tables.write_csv(folder / f"{name}.csv", frame)
-
-
-def plain(value: Any) -> Any:
-    """Return a frozen value as nested dictionaries and lists, with its public names."""
-    return json.loads(canonical_json(value))

@@ -16,8 +16,9 @@ from pipeline.run.replay import UnfinishedError, any_rows, replay
 from pipeline.run.study import Study
 from pipeline.spec import canonical_json, from_json
 from sweeps.cli import Options, changed
+from sweeps.folders import DIAGNOSIS, STUDY, run_folder
 from sweeps.question import Answer, Conclusion, Config, Question
-from sweeps.session import DIAGNOSIS, STUDY, retired, run_folder
+from sweeps.session import retired
 
 TARGETS = ("gradient-check", "init-sensitivity", "report", "assignment", "data")
 """Entries with a make target of their name; that of every other one is sweep-<name>."""

@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
-RUN = ROOT / "docs" / "lambda-cifar10"
+DOCS = ROOT / "docs"
+RUN, SENSITIVITY, DEPTH = (DOCS / f"{name}-cifar10" for name in ("lambda", "init-sensitivity", "depth"))
 
 
 def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,22 +40,72 @@ def test_the_numbers_are_those_of_the_stored_run() -> None:
             f"{100 * tested['high']:.2f} | {100 * tested['sd']:.2f} | {tested['n']} |"
         )
         assert row in README
-    assert f"{_core_minutes():.1f} core-minutes" in README
+    assert f"{_core_minutes(RUN):.1f} core-minutes" in README
     low, high = best["refined"]
     assert f"{low:g} to {high:g}" in README
 
 
 def test_the_stored_tables_agree_with_the_stored_conclusion() -> None:
     best = json.loads((RUN / "best.json").read_text())
-    with (RUN / "summary.csv").open() as file:
-        final = {float(row["lambda"]): row for row in csv.DictReader(file) if row["stage"] == "final"}
+    final = {float(row["lambda"]): row for row in _rows(RUN / "summary.csv") if row["stage"] == "final"}
     for tested in best["test_accuracy_by_role"].values():
         row = final[tested["lambda"]]
         assert float(row["test_accuracy_mean"]) == tested["mean"]
         assert int(row["n"]) == tested["n"]
 
 
-def _core_minutes() -> float:
-    with (RUN / "timings.csv").open() as file:
-        packs = {(row["stage"], row["pack"]): float(row["cpu_seconds"]) for row in csv.DictReader(file)}
+@pytest.mark.parametrize(("run", "setting"), [(SENSITIVITY, ("init", "sigma")), (DEPTH, ("hidden",))])
+def test_the_table_of_a_grid_is_that_of_the_stored_run(run: Path, setting: tuple[str, ...]) -> None:
+    """One row per setting: accuracies without and with batch norm, and what it changes."""
+    reached, changed = grid_cells(run, setting), grid_effects(run, setting)
+    for key in changed:
+        assert f"| {_named(key)} | {reached[key, 'none']} | {reached[key, 'before']} | {changed[key]} |" in README
+    assert len(changed) >= 4
+    assert f"{_core_minutes(run):.1f} core-minutes" in README
+
+
+def grid_cells(run: Path, setting: tuple[str, ...]) -> dict[tuple[tuple[str, ...], str], str]:
+    """Return mean and interval by setting and batch norm, or every seed where the interval was left out."""
+    seeds: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for row in _rows(run / "trials.csv"):
+        key = tuple(row[name] for name in setting), row["batch_norm"]
+        seeds.setdefault(key, []).append(_percent(row["test_accuracy"]))
+    cells = {}
+    for row in _rows(run / "summary.csv"):
+        key = tuple(row[name] for name in setting), row["batch_norm"]
+        mean, low, high = (row[f"test_accuracy_{part}"] for part in ("mean", "low", "high"))
+        cells[key] = f"{_percent(mean)} ({_percent(low)} to {_percent(high)})" if low else ", ".join(seeds[key])
+    return cells
+
+
+def grid_effects(run: Path, setting: tuple[str, ...]) -> dict[tuple[str, ...], str]:
+    """Return what batch norm changes, in points, by setting."""
+    rows = [row for row in _rows(run / "effects.csv") if row["compared"] == "before - none"]
+    return {tuple(row[name] for name in setting): _effect(row) for row in rows}
+
+
+def _effect(row: dict[str, str]) -> str:
+    mean, low, high = (row[part] for part in ("mean", "low", "high"))
+    return f"{_points(mean)} ({_points(low)} to {_points(high)})" if low else "–"
+
+
+def _named(setting: tuple[str, ...]) -> str:
+    return f"σ = {setting[1]}" if setting[0] == "normal" else setting[0].replace("he", "He")
+
+
+def _percent(share: str) -> str:
+    return f"{100 * float(share):.2f}"
+
+
+def _points(difference: str) -> str:
+    return f"{100 * float(difference):+.2f}"
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _core_minutes(run: Path) -> float:
+    packs = {(row["stage"], row["pack"]): float(row["cpu_seconds"]) for row in _rows(run / "timings.csv")}
     return sum(packs.values()) / 60

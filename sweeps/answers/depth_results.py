@@ -14,8 +14,7 @@ from sweeps.answers.depth_sections import Found, chance_accuracy, own_tables, se
 from sweeps.answers.grids import measured_chance, tested_split, write_answer
 from sweeps.depth import Depth
 from sweeps.grid import budgets, stages
-from sweeps.question import Question
-from sweeps.session import Finished
+from sweeps.question import Finished, Question
 
 
 def diagnose(results: Sequence[StageResult], finished: Finished) -> Diagnosis:

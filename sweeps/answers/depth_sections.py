@@ -170,5 +170,5 @@ def _what_was_run(answer: Found) -> str:
         f"{rows(spec.data)}: lambda {spec.lambda_:g}, {training(spec)}. All share the seeds of a pair, so that "
         f"differences are taken seed by seed. A constant guess reaches {percent(chance_accuracy(answer))} % of the "
         "test rows; a network has escaped chance level if guessing would reach its test accuracy with a probability of "
-        f"at most {ESCAPE_PROBABILITY:g}."
+        f"at most {ESCAPE_PROBABILITY:g}. Each interval stands for itself: of many, 1 in 20 misses."
     )

@@ -66,14 +66,14 @@ def stored(folder: Path) -> Checked:
     return checked
 
 
-def tell(artifacts: Path) -> Told:
-    """Return what the report says of the check: its section, or which command would have something to say.
+def tells(options: Options, _data_name: str) -> Told:
+    """Return what the report says of the check, which needs no data: its section, or the command that would tell.
 
     Raises:
         DataError: what is stored is damaged.
     """
     try:
-        checked = stored(artifacts / NAME)
+        checked = stored(options.artifacts / NAME)
     except FileNotFoundError:
         text = Text("The gradients have not been checked. This command checks them:")
         return Told([Section(TITLE, (text, Command(f"make {NAME}")))], None)

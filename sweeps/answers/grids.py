@@ -13,14 +13,14 @@ from pipeline.files import make_folder, write_text
 from pipeline.records import Chance, Diagnosis, Status
 from pipeline.report import style
 from pipeline.run.stage import StageResult
-from sweeps.question import Answer
-from sweeps.session import FIGURES, Finished
+from sweeps.folders import FIGURES, FINDINGS
+from sweeps.question import Answer, Finished
 
 
 def tested_split(results: Sequence[StageResult], finished: Finished) -> Split:
     """Return the rows of a grid's one stage."""
     [grid] = results
-    return finished.split(grid.stage.fixed.data)
+    return finished.source.split(grid.stage.fixed.data)
 
 
 def measured_chance(split: Split) -> Chance:
@@ -50,7 +50,7 @@ def write_answer(
         HostError: no trial completed because trials failed.
     """
     sentences = "".join(f"- {sentence}\n" for sentence in findings)
-    write_text(finished.folder / "findings.md", sentences)
+    write_text(finished.folder / FINDINGS, sentences)
     console.print("drawing the figures")
     folder = make_folder(finished.folder / FIGURES)
     for name, figure in figures:

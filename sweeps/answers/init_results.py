@@ -14,8 +14,7 @@ from sweeps.answers.grids import diagnosis, measured_chance, tested_split, write
 from sweeps.answers.init_sections import TITLE, Found, figures, findings, sections
 from sweeps.grid import budgets, stages
 from sweeps.init_sensitivity import InitSensitivity
-from sweeps.question import Question
-from sweeps.session import Finished
+from sweeps.question import Finished, Question
 
 INITIALISATION_COLUMNS = ("init", "sigma", "batch_norm", "replicate", "layer", "activation_sd", "gradient_rms")
 

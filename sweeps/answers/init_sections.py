@@ -85,7 +85,8 @@ def _what_was_run(answer: Found) -> str:
         f"Chance level, what the best constant guess reaches, is {percent(chance.accuracy)} % of the test rows and a "
         f"training loss of {chance.loss:.3f} nats. A network has escaped it if as many right guesses would have a "
         f"probability of at most {ESCAPE_PROBABILITY:g}. Where some seeds of a setting escaped and others did not, "
-        "every seed is given and no t interval. Intervals are over training seeds."
+        "every seed is given and no t interval. Intervals are over training seeds; each stands for itself: of many, 1 "
+        "in 20 misses."
     )
 
 

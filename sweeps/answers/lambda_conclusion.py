@@ -6,9 +6,9 @@ from typing import Any
 
 from pipeline.inference import SHARE, SHARE_DIFFERENCE, binomial_half_width, mean_interval, paired_difference
 from pipeline.run.stage import StageResult
+from pipeline.spec import plain
 from sweeps.lambda_search import Conclusion, LambdaSearch
 from sweeps.question import Answer
-from sweeps.session import plain
 
 Found = Answer[LambdaSearch, Conclusion]
 

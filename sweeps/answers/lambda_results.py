@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from pipeline.errors import HostError
-from pipeline.files import make_folder
+from pipeline.files import make_folder, write_json
 from pipeline.records import Status, TrialRecord
 from pipeline.report import images, style
 from pipeline.report.tables import summary_table
@@ -17,9 +17,9 @@ from pipeline.run.plan import NETWORKS
 from sweeps.answers import lambda_figures
 from sweeps.answers.lambda_conclusion import Found, conclude, last
 from sweeps.answers.lambda_sections import TITLE, sections
+from sweeps.folders import BEST, FIGURES
 from sweeps.lambda_search import LambdaSearch, budgets, stages
-from sweeps.question import Question
-from sweeps.session import FIGURES, Finished, write_best
+from sweeps.question import Finished, Question
 
 FIGURE_NAMES = (
     "lambda-search",
@@ -44,7 +44,7 @@ def write(answer: Found, finished: Finished, console: Console) -> None:
         HostError: nothing could be chosen because trials failed.
     """
     best = conclude(answer)
-    write_best(finished.folder, best)
+    write_json(finished.folder / BEST, best)
     console.print("drawing the figures")
     draw(answer, finished)
     summarise(best, answer, finished, console)
@@ -78,7 +78,7 @@ def _figures(answer: Found, finished: Finished) -> Iterator[tuple[str, Figure]]:
 
 def _network_figures(answer: Found, finished: Finished, record: TrialRecord) -> Iterator[tuple[str, Figure]]:
     """Draw one network: its first layer, its confusions, its most confident mistakes."""
-    split = finished.split(last(answer).stage.fixed.data)
+    split = finished.source.split(last(answer).stage.fixed.data)
     network = networks.read(finished.folder / NETWORKS / f"{record.number}.npz")
     subtitle = f"final network of λ = {record.spec.lambda_:g}, replicate {record.replicate}"
     layer = images.first_layer(network.first_layer, split.shape, subtitle=subtitle)

@@ -130,7 +130,7 @@ def told(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     section = Section("ii) Depth", (Text("Batch norm helped."), Command("make tea")))
     origin = Origin("depth", "make sweep-depth DATASET=digits", 5, "digits 0123", (("grid", 0, 1, 2),), ((MADE, 8),))
     monkeypatch.setattr("sweeps.stored.tell", lambda *_: Told([section], origin))
-    monkeypatch.setattr("sweeps.answers.gradient_results.tell", lambda *_: Told([Section("i) Gradients", ())], None))
+    monkeypatch.setattr("sweeps.answers.gradient_results.tells", lambda *_: Told([Section("i) Gradients", ())], None))
 
 
 def test_what_is_told_is_in_the_report_with_where_it_comes_from(

@@ -1,0 +1,69 @@
+"""The data set of a run, and the splits that its stages may see."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from pipeline import data
+from pipeline.data import Dataset, Split
+from pipeline.spec import DataSpec
+from sweeps.cli import Options
+
+CACHE = "cache"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The data set of a run, and the splits that stages may see of it.
+
+    `dataset` is None in a preview for which CIFAR-10 would have to be downloaded; its sizes are known.
+    """
+
+    dataset: Dataset | None
+    cache: Path
+
+    @property
+    def folder_name(self) -> str:
+        """What run folders are called after."""
+        return self.dataset.folder_name if self.dataset else "cifar10"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a run folder belongs to."""
+        return {"name": self.dataset.name, "digest": self.dataset.digest} if self.dataset else {}
+
+    def spec(self, val_fraction: float, opens_test: bool) -> DataSpec:
+        """Return which rows a stage sees."""
+        if self.dataset is None:
+            return data.nominal_cifar10_spec(val_fraction, opens_test)
+        return data.data_spec(self.dataset, val_fraction, opens_test)
+
+    def prepared(self, spec: DataSpec) -> Path:
+        """Return the folder of the standardised rows, written on first use."""
+        if self.dataset is None:
+            raise ValueError("a preview has no rows to prepare")
+        return data.prepare(self.dataset, spec, self.cache)
+
+    def split(self, spec: DataSpec) -> Split:
+        """Open the split of a stage, for drawing and diagnosing."""
+        return data.open_split(self.prepared(spec))
+
+
+def load(options: Options, console: Console) -> Source:
+    """Find, or unless this is a preview download, the data set that the options ask for."""
+    cache = options.artifacts / CACHE
+    try:
+        with data.DownloadBar("CIFAR-10", console) as progress:
+            dataset = data.load(
+                options.dataset,
+                options.data_dir,
+                download=not options.plan,
+                progress=progress,
+                warn=lambda message: console.print(f"warning: {message}"),
+            )
+    except data.NotDownloadedError as error:
+        console.print(f"note: {error}")
+        return Source(None, cache)
+    return Source(dataset, cache)
