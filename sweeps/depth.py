@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from pipeline.errors import ConfigError
 from pipeline.spec import InitSpec, Setting
@@ -14,6 +15,8 @@ NETWORKS = ("50", "50-50", "50-30-20-20-10", "50-30-20-20-10-10-10-10")
 @dataclass(frozen=True)
 class Depth(Grid):
     """Can deeper networks be trained, with and without batch norm? 2, 3, 6 and 9 layers."""
+
+    stage_name: ClassVar[str] = "depth"
 
     networks: tuple[str, ...] = NETWORKS
     """hidden sizes, such as 50-30-20"""

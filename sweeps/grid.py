@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pipeline.errors import require
 from pipeline.run.replay import any_rows
@@ -26,8 +26,6 @@ from pipeline.spec import (
 from sweeps.cli import LambdaFlag
 from sweeps.question import Rows
 
-STAGE = "grid"
-
 
 @dataclass(frozen=True)
 class Grid(ABC):
@@ -35,6 +33,9 @@ class Grid(ABC):
 
     The one stage opens the test set: it chooses nothing.
     """
+
+    stage_name: ClassVar[str]
+    """of the one stage, and every grid's own: seeds are made from it, and no two grids are to share their noise"""
 
     replicates: int = 3
     """pairs of seeds per setting"""
@@ -52,6 +53,10 @@ class Grid(ABC):
     batch_size: int = 100
     val_fraction: float = 0.1
     """of the training rows, kept for validation"""
+
+    def __init_subclass__(cls) -> None:
+        if "stage_name" not in vars(cls):
+            raise TypeError(f"a grid must name its stage, got none in {cls.__name__}")
 
     def __post_init__(self) -> None:
         positive_integer("replicates", self.replicates)
@@ -97,7 +102,7 @@ class Grid(ABC):
 
 def stages(config: Grid, rows: Rows) -> Sweep[StageResult]:
     """Yield the one stage of a grid, and conclude with what it gives."""
-    return (yield Stage(STAGE, config.trial(rows), Listed(config.settings()), config.replicates))
+    return (yield Stage(config.stage_name, config.trial(rows), Listed(config.settings()), config.replicates))
 
 
 def budgets(_config: Grid) -> Collection[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from pipeline.spec import Setting
 from sweeps.cli import asked
@@ -11,6 +12,8 @@ from sweeps.grid import Grid, Values, axis
 @dataclass(frozen=True)
 class InitSensitivity(Grid):
     """How sensitive is training to the scale of the initial weights, with and without batch norm?"""
+
+    stage_name: ClassVar[str] = "init-sensitivity"
 
     replicates: int = 5
     hidden: tuple[int, ...] = (50, 50)

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import rig
@@ -28,6 +28,8 @@ from sweeps.stored import stored
 @dataclass(frozen=True)
 class Toy(Grid):
     """Two scales of the weights of two networks, with and without batch norm."""
+
+    stage_name: ClassVar[str] = "toy"
 
     replicates: int = 2
     step_size: int = 1
@@ -122,6 +124,14 @@ def test_all_settings_of_a_replicate_share_both_seeds_and_no_two_replicates_do()
     seeds = [(spec.init_seed, spec.order_seed) for spec in specs]
     assert seeds == [pair for pair in dict.fromkeys(seeds) for _ in range(8)]
     assert len(set(seeds)) == 3
+
+
+def test_no_two_grids_share_a_seed_so_that_what_they_find_is_independent() -> None:
+    of_each = [
+        {seed for spec in trials_of(grid) for seed in (spec.init_seed, spec.order_seed)}
+        for grid in (Toy(replicates=5), Depth(replicates=5), InitSensitivity(replicates=5))
+    ]
+    assert len(set.union(*of_each)) == sum(map(len, of_each)) == 3 * 5 * 2
 
 
 def test_a_pack_holds_the_sigmas_of_one_network_and_batch_norm_in_one_replicate() -> None:
@@ -270,6 +280,11 @@ def test_what_needs_no_data_to_be_refused_is_refused_by_the_configuration_itself
 def test_a_grid_that_says_nothing_of_what_varies_is_no_grid() -> None:
     with pytest.raises(TypeError, match="axes"):
         Grid()  # type: ignore[abstract]
+
+
+def test_a_grid_that_does_not_name_its_stage_is_no_grid() -> None:
+    with pytest.raises(TypeError, match="a grid must name its stage, got none in Nameless"):
+        type("Nameless", (Depth,), {})
 
 
 @pytest.mark.parametrize("plan", [False, True])

@@ -173,7 +173,7 @@ def test_a_sweep_that_was_stopped_names_the_command_that_goes_on_with_it(world: 
     with pytest.raises(KeyError):  # the rest never comes
         world.run(rig.InProcess(order=three))
     text, line = world.words()
-    assert text == ("This sweep is not complete: stage grid has 3 of its 8 trials. This command goes on with it:")
+    assert text == ("This sweep is not complete: stage depth has 3 of its 8 trials. This command goes on with it:")
     assert line == LINE.format(world.options.dataset)
 
 
@@ -186,7 +186,7 @@ def test_a_sweep_that_is_complete_is_told_as_it_was_asked_not_as_the_report_is(w
     assert told.origin.command == LINE.format(world.options.dataset)
     assert told.origin.seed == 3
     assert told.origin.data == f"tiny {load(world.options.dataset, warn=pytest.fail).digest}"
-    assert told.origin.seeds == tuple(("grid", r, *replicate_seeds(3, "grid", r)) for r in range(2))
+    assert told.origin.seeds == tuple(("depth", r, *replicate_seeds(3, "depth", r)) for r in range(2))
     assert told.origin.trials == 8
 
 
