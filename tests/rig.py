@@ -35,18 +35,18 @@ LAMBDA_SIZES = {
 CONFIGURATION = {"asked": "by the tests"}
 
 
-def arrays() -> dict[str, np.ndarray]:
-    """Return x_train (ROWS, D) and y_train (ROWS,) of a data set: classes apart from each other, with overlap."""
-    y = np.arange(ROWS) % C
-    x = np.random.default_rng(5).standard_normal((ROWS, D))
+def arrays(rows: int = ROWS) -> dict[str, np.ndarray]:
+    """Return x_train (rows, D) and y_train (rows,) of a data set: classes apart from each other, with overlap."""
+    y = np.arange(rows) % C
+    x = np.random.default_rng(5).standard_normal((rows, D))
     x[:, :C] += 1.5 * np.eye(C)[y]
     return {"x_train": x, "y_train": y}
 
 
-def npz(folder: Path) -> Path:
+def npz(folder: Path, rows: int = ROWS) -> Path:
     """Write the data set as a user's own file, and return its path."""
     path = folder / "tiny.npz"
-    np.savez(path, **arrays())
+    np.savez(path, **arrays(rows))
     return path
 
 

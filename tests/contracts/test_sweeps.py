@@ -13,6 +13,7 @@ import matplotlib.image
 import pytest
 import rig
 
+from pipeline.report import style
 from pipeline.report.tables import BATCH_LOSS_COLUMNS, CURVE_COLUMNS, SUMMARY_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS
 from pipeline.run import worker
 from sweeps import SWEEPS, session
@@ -27,8 +28,8 @@ COMMANDS = {"gradient-check", "data", "report", "assignment"}
 NAMES = [name for name in SWEEPS if name not in COMMANDS]
 
 
-EXPORTS = ("trials.csv", "curves.csv", "batch_losses.csv", "summary.csv")
-"""What depends on nothing but the configuration."""
+ROWS = 8000
+"""So many that an epoch has more than 50 steps, and so a row in batch_losses.csv."""
 
 
 @dataclass
@@ -47,10 +48,22 @@ class Finished:
         """Whether it has a stage that keeps the test set closed."""
         return any(not result.stage.fixed.data.n_test for result in self.answer.results)
 
+    @property
+    def said(self) -> str:
+        """The file that says what came out."""
+        return "best.json" if self.chooses else "findings.md"
+
+    @property
+    def decided(self) -> set[str]:
+        """The files that depend on nothing but the configuration, those of its own tables among them."""
+        own = self.question.tables(self.answer)
+        measured = {"diagnosis.json"} if self.question.diagnose else set()
+        return {f"{name}.csv" for name in ("trials", "curves", "batch_losses", *own)} | {self.said} | measured
+
 
 def command(name: str, folder: Path, jobs: int = 1) -> list[str]:
     """Return the command line of a smoke run whose artifacts go into `folder`."""
-    data = ["--dataset", str(rig.npz(folder)), "--artifacts", str(folder / "out")]
+    data = ["--dataset", str(rig.npz(folder, ROWS)), "--artifacts", str(folder / "out")]
     return [name, "--scale", "smoke", "--jobs", str(jobs), *data]
 
 
@@ -79,11 +92,9 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 def computing(monkeypatch: pytest.MonkeyPatch, engine: rig.InProcess) -> rig.InProcess:
-    """Let commands compute with another engine, and draw nothing, which takes longer."""
-    run = session.run
+    """Let commands compute with another engine, and save no figure, which takes longer."""
     monkeypatch.setattr(session, "LokyEngine", lambda _: engine)
-    undrawn = {"write": lambda *_: None}
-    monkeypatch.setattr(session, "run", lambda question, *how: run(replace(question, **undrawn), *how))
+    monkeypatch.setattr(style, "save", lambda *_: None)
     return engine
 
 
@@ -105,13 +116,10 @@ def test_there_is_a_sweep_to_test() -> None:
 
 
 def test_it_leaves_every_file_that_users_rely_on_and_no_other(finished: Finished) -> None:
-    own = finished.question.tables(finished.answer)
-    tables = {f"{name}.csv" for name in ("trials", "curves", "batch_losses", "timings", "summary", *own)}
     keeps = any(result.stage.keeps_networks for result in finished.answer.results)
-    measured = {"diagnosis.json"} if finished.question.diagnose else set()
-    said = {"best.json" if finished.chooses else "findings.md"}
-    others = {"study.db", "manifest.json", "figures"} | said | measured | ({"networks"} if keeps else set())
-    assert {path.name for path in finished.folder.iterdir()} - {".lock"} == tables | others
+    others = {"study.db", "manifest.json", "timings.csv", "figures"} | ({"networks"} if keeps else set())
+    assert "summary.csv" in finished.decided
+    assert {path.name for path in finished.folder.iterdir()} - {".lock"} == finished.decided | others
 
 
 def test_what_was_chosen_or_where_nothing_was_what_was_found_is_stored(finished: Finished) -> None:
@@ -133,18 +141,18 @@ def test_its_folder_is_named_by_data_set_digest_and_scale(finished: Finished) ->
 
 
 def test_its_tables_have_the_columns_that_users_rely_on(finished: Finished) -> None:
-    trials, curves, summary, timings = (
-        table(finished.folder / f"{name}.csv") for name in ("trials", "curves", "summary", "timings")
+    trials, curves, losses, summary, timings = (
+        table(finished.folder / f"{name}.csv") for name in ("trials", "curves", "batch_losses", "summary", "timings")
     )
     assert list(trials[0])[: len(TRIAL_COLUMNS)] == list(TRIAL_COLUMNS)
     assert list(curves[0]) == list(CURVE_COLUMNS)
     assert list(summary[0])[-len(SUMMARY_COLUMNS) :] == list(SUMMARY_COLUMNS)
     assert list(timings[0]) == list(TIMING_COLUMNS)
-    [columns, *_] = (finished.folder / "batch_losses.csv").read_text().splitlines()  # epochs of less than 50 steps
-    assert columns.split(",") == list(BATCH_LOSS_COLUMNS)
+    assert list(losses[0]) == list(BATCH_LOSS_COLUMNS)
     identities = [(row["stage"], row["number"]) for row in trials]
     assert len(set(identities)) == len(identities) == len(timings)
-    assert {(row["stage"], row["number"]) for row in curves} == set(identities)
+    for rows in (curves, losses):
+        assert {(row["stage"], row["number"]) for row in rows} == set(identities)
     assert sum(int(row["n"]) + int(row["n_diverged"]) + int(row["n_failed"]) for row in summary) == len(trials)
 
 
@@ -181,9 +189,7 @@ def test_its_manifest_says_with_what_it_was_made(finished: Finished) -> None:
 
 
 def test_exports_name_no_path_and_no_hour(finished: Finished) -> None:
-    for name in [path.name for path in finished.folder.glob("*.csv") if path.stem != "timings"] + [
-        "best.json" if finished.chooses else "findings.md"
-    ]:
+    for name in finished.decided:
         assert str(finished.out.parent) not in (finished.folder / name).read_text()
 
 
@@ -214,7 +220,7 @@ def test_killed_and_started_again_it_ends_as_if_it_had_never_stopped(
     assert called(arguments)[0] == 0
     assert len(engine.ran) == packs - kept
     [folder] = (tmp_path / "out" / finished.question.name).iterdir()
-    for name in EXPORTS:
+    for name in finished.decided:
         assert (folder / name).read_bytes() == (finished.folder / name).read_bytes(), name
 
 
