@@ -37,6 +37,8 @@ help: ## list the commands and their variables
 
 sweep-lambda: ## search the L2 penalty from coarse to fine, then train the winners
 
+sweep-depth: ## train networks of 2, 3, 6 and 9 layers, with and without batch norm
+
 sweep-%: $(VENV)/run FORCE ## run the sweep of that name (.venv/bin/python -m sweeps lists them)
 	@$(PY) -m sweeps $* $(FLAGS)
 

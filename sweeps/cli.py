@@ -256,6 +256,9 @@ def _tyro(kind: Any, arguments: Sequence[str], **how: Any) -> tuple[Any, list[st
 def in_one_line(complaint: str) -> str:
     """Return what tyro complains of; where it only says that values do not fit a flag, also what would fit."""
     text = first_paragraph(complaint)
+    rule = r"(--\S+): no type matching \{None\}\|\{(.*?)\} could be instantiated from \[(.*)\].*"
+    if optional := re.fullmatch(rule, text):
+        return f"{optional[1]} must be {optional[2]}, got {optional[3]}"
     unfit = re.fullmatch(r"(--\S+): Could not find valid parse for arguments: \[(.*)\]", text)
     fitting = unfit and re.search(rf"{re.escape(unfit[1])} (\[?[A-Z{{].*?)[ │|]*$", complaint, re.MULTILINE)
     return f"{unfit[1]} must be {fitting[1]}, got {unfit[2]}" if unfit and fitting else text

@@ -171,7 +171,7 @@ def _curve_limits(records: Sequence[TrialRecord], metric: str) -> tuple[float, f
         return 0.0, 100.0
     low, high = float(every.min()), float(every.max())
     if len(trained) and metric != "accuracy":
-        high = min(high, 2 * float(trained.max()))
+        high = min(high, 1.1 * float(trained.max()))
     span = max(high - low, 1e-3)
     return max(low - 0.05 * span, 0.0), high + 0.05 * span
 

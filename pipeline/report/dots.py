@@ -66,6 +66,7 @@ def fit(axes: Axes, records: Sequence[TrialRecord], *others: float) -> None:
     values = [100 * value for value in (*values_of(records, "test_accuracy"), *others)]
     low, high = min(values, default=0), max(values, default=100)
     span = max(high - low, 1.0)
+    axes.ticklabel_format(axis="y", useOffset=False)
     axes.set_ylim(low - (0.15 if lost(records) else 0.07) * span, min(high + 0.07 * span, 101))
     if not values_of(records, "test_accuracy"):
         axes.set_ylim(0, 100)

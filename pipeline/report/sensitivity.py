@@ -2,19 +2,27 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
+from numpy.typing import NDArray
 
 from pipeline.records import WINDOW, Spread, Status, TrialRecord
 from pipeline.report import dots, scales, style
 from pipeline.report.curves import line_legend, mark_cycle_ends
 from pipeline.report.tables import in_order
 from pipeline.spec import InitSpec
+
+FEWEST = 2
+"""Windows of mini-batches that make a curve."""
+
+MEAN: Mapping[str, Any] = {"color": style.TRAINING, "linewidth": 1.7}
+Series: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Steps and losses of a trial."""
 
 HIGHEST = 1.25
 """Where the axis of losses ends at the latest, in units of chance level: large weights start far above."""
@@ -29,8 +37,9 @@ def loss_panels(
     """Draw the losses that training saw against steps: scales of the weights down, batch norm across, on one y axis.
 
     Every trial is a thin line and the mean of those that completed a thick one; the others are dotted as far as they
-    went, to a cross. A point is the mean of WINDOW mini-batches, drawn at their middle. Of more than scales.MOST
-    as many are drawn, spread evenly.
+    went, to a cross. A point is the mean of WINDOW mini-batches, drawn at their middle; where training was too short
+    for FEWEST of these, the loss after an epoch on the training rows that curves are measured on. Of more than
+    scales.MOST as many are drawn, spread evenly.
 
     Args:
         records: that differ in the scale of the weights, in batch norm and in their seeds only.
@@ -41,8 +50,9 @@ def loss_panels(
     inits, norms = scales.in_order(record.spec.init for record in records), dots.norms_of(records)
     shown = scales.spread_evenly(inits)
     drawn = [record for record in records if record.spec.init in shown]
-    low, high, cut = _loss_limits(drawn, chance_loss)
-    notes = [style.describe(records), f"means of {WINDOW} mini-batches"]
+    series = {id(record): _series(record, windowed=_windowed(drawn)) for record in drawn}
+    low, high, cut = _loss_limits(drawn, series, chance_loss)
+    notes = [style.describe(records), f"means of {WINDOW} mini-batches" if _windowed(drawn) else "after every epoch"]
     notes += [f"{len(shown)} of {len(inits)} scales shown"] if len(shown) < len(inits) else []
     notes += [f"losses above {high:.2g} nats lie outside"] if cut else []
     with style.house_style():
@@ -54,39 +64,50 @@ def loss_panels(
         for row, init in zip(grid, shown, strict=True):
             for axes, norm in zip(row, norms, strict=True):
                 group = [r for r in drawn if r.spec.init == init and r.spec.network.batch_norm == norm]
-                _loss_panel(axes, group, chance_loss, high)
-            label = style.scale_label(init).replace("= ", "=\n")
-            row[0].set_ylabel(label, rotation="horizontal", ha="right", va="center")
+                _loss_panel(axes, group, [series[id(record)] for record in group], chance_loss, high)
+            row[0].set_ylabel(style.scale_label(init))
         for axes, norm in zip(grid[0], norms, strict=True):
             axes.set_title(style.heading(style.LOOKS[norm].label, len(norms)))
         for axes in grid[-1]:
             axes.set_xlabel(f"step ({records[0].spec.steps_per_epoch:,} per epoch)")
         grid[0, 0].set_ylim(low, high)
         figure.supylabel("cross-entropy loss (nats)", size=10)
-        mean = Line2D([], [], color=style.TRAINING, linewidth=1.7, label="mean over seeds")
+        mean = Line2D([], [], label="mean over seeds", **MEAN)
         handles = [mean, *line_legend(drawn), style.chance_handle(f"chance level, {chance_loss:.3f} nats")]
         figure.legend(handles=handles, loc="outside lower center", ncols=4 if len(handles) == 4 else 3)
     return figure
 
 
-def _loss_panel(axes: Axes, group: Sequence[TrialRecord], chance_loss: float, high: float) -> None:
+def _windowed(records: Sequence[TrialRecord]) -> bool:
+    """Whether training was long enough to be drawn by windows of mini-batches."""
+    return max((len(record.batch_losses) for record in records), default=0) >= FEWEST
+
+
+def _series(record: TrialRecord, *, windowed: bool) -> Series:
+    """Return the steps and the losses of a trial, by windows of mini-batches or by epochs."""
+    if windowed:
+        return WINDOW * (np.arange(len(record.batch_losses), dtype=np.float64) + 0.5), np.array(record.batch_losses)
+    return np.array(record.curves.step, dtype=np.float64), np.array(record.curves.train_loss)
+
+
+def _loss_panel(
+    axes: Axes, group: Sequence[TrialRecord], series: Sequence[Series], chance_loss: float, high: float
+) -> None:
     """Draw the losses of one cell; the crosses of what ends above the axis stay at its end, `high`."""
     style.chance_line(axes, chance_loss)
     complete = []
-    for record in group:
-        steps = WINDOW * (np.arange(len(record.batch_losses)) + 0.5)
+    for record, (steps, losses) in zip(group, series, strict=True):
         if record.status is Status.COMPLETE:
-            axes.plot(steps, record.batch_losses, color=style.TRAINING, linewidth=0.7, alpha=0.6)
-            complete.append(record.batch_losses)
-        elif record.batch_losses:
-            axes.plot(steps, record.batch_losses, ":", color=style.TRAINING, linewidth=1.4)
-            end = min(record.batch_losses[-1], high) if math.isfinite(record.batch_losses[-1]) else high
+            axes.plot(steps, losses, color=style.TRAINING, linewidth=0.7, alpha=0.6)
+            complete.append((steps, losses))
+        elif len(losses):
+            axes.plot(steps, losses, ":", color=style.TRAINING, linewidth=1.4)
+            end = min(losses[-1], high) if math.isfinite(losses[-1]) else high
             axes.plot(steps[-1:], [end], "x", color=style.TRAINING, clip_on=False)
     if complete:
-        means = np.mean(complete, axis=0)
-        axes.plot(WINDOW * (np.arange(len(means)) + 0.5), means, color=style.TRAINING, linewidth=1.7)
-    if not any(record.batch_losses for record in group):
-        style.say(axes, f"no trial reached {WINDOW} steps" if group else "no trials")
+        axes.plot(complete[0][0], np.mean([losses for _, losses in complete], axis=0), **MEAN)
+    if not any(len(losses) for _, losses in series):
+        style.say(axes, "no trial finished an epoch" if group else "no trials")
     elif len(complete) < len(group):
         text = f"{len(group) - len(complete)} of {len(group)} did not complete"
         axes.text(0.02, 0.06, text, size=8, color=style.GREY, transform=axes.transAxes)
@@ -99,10 +120,12 @@ def _loss_panel(axes: Axes, group: Sequence[TrialRecord], chance_loss: float, hi
     axes.yaxis.set_major_locator(MaxNLocator(4))
 
 
-def _loss_limits(records: Sequence[TrialRecord], chance_loss: float) -> tuple[float, float, bool]:
+def _loss_limits(
+    records: Sequence[TrialRecord], series: Mapping[int, Series], chance_loss: float
+) -> tuple[float, float, bool]:
     """Return the ends of the axis of losses, and whether some lie above; what did not complete must find its place."""
     complete = [record for record in records if record.status is Status.COMPLETE] or records
-    losses = np.array([loss for record in complete for loss in record.batch_losses if math.isfinite(loss)])
+    losses = np.array([loss for record in complete for loss in series[id(record)][1] if math.isfinite(loss)])
     low, high = losses.min(initial=0.95 * chance_loss), losses.max(initial=1.05 * chance_loss)
     top = min(float(high), HIGHEST * chance_loss)
     margin = 0.06 * (top - float(low))

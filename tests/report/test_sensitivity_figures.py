@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from drawn import dots, legend, lines, said, texts
 from examples import EVERY_NORM, SIXTEEN, grid, networks
-from grids import CHANCE_LOSS, DEEP, HE, sigma, trial
+from grids import CHANCE_LOSS, DEEP, HE, learning, sigma, trial
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -34,7 +34,7 @@ def cell(accuracies, norm: str = "none", init: InitSpec = SIGMA, **others):
 def test_scales_go_down_he_first_and_batch_norms_across():
     figure = loss_panels(grid((sigma(0.1), HE, sigma(1e-3))), CHANCE_LOSS)
     rows = panels(figure)
-    assert [row[0].get_ylabel() for row in rows] == ["He", "σ =\n0.1", "σ =\n0.001"]
+    assert [row[0].get_ylabel() for row in rows] == ["He", "σ = 0.1", "σ = 0.001"]
     assert [axes.get_title(loc="left") for axes in rows[0]] == [
         "without batch norm",
         "batch norm before the activation",
@@ -86,11 +86,22 @@ def test_a_trial_that_did_not_complete_is_dotted_to_a_cross_that_stays_in_sight(
     assert "did not complete" in legend(figure)
 
 
-def test_loss_panels_without_windows_or_trials_say_so():
-    figure = loss_panels([trial(0), trial(1, SIGMA, "before", batch_losses=[2.0])], CHANCE_LOSS)
+def test_loss_panels_without_trials_or_epochs_say_so():
+    figure = loss_panels([trial(0), trial(1, SIGMA, "before", batch_losses=[2.0, 1.9])], CHANCE_LOSS)
     assert [said(axes) for axes in figure.axes] == [
-        *(["no trial reached 50 steps"], ["no trials"], ["no trials"], []),
+        *(["no trial finished an epoch"], ["no trials"], ["no trials"], []),
     ]
+
+
+def test_training_too_short_for_windows_is_drawn_by_epochs():
+    """Two windows are a curve; one is not, and the losses after every epoch are drawn in its place."""
+    curves = learning(0.5)
+    short = [trial(0, SIGMA, "none", curves=curves, batch_losses=[2.0])]
+    (axes,) = loss_panels(short, CHANCE_LOSS).axes
+    (mean,) = [line for line in axes.lines if line.get_linewidth() == 1.7]
+    assert list(mean.get_xdata()) == list(curves.step)
+    assert list(mean.get_ydata()) == list(curves.train_loss)
+    assert "after every epoch" in " ".join(texts(loss_panels(short, CHANCE_LOSS)).split())
 
 
 def test_of_many_scales_eight_are_shown_from_end_to_end():
@@ -98,7 +109,7 @@ def test_of_many_scales_eight_are_shown_from_end_to_end():
     rows = panels(figure)
     assert len(rows) == 8
     assert rows[0, 0].get_ylabel() == "He"
-    assert rows[-1, 0].get_ylabel() == "σ =\n1"
+    assert rows[-1, 0].get_ylabel() == "σ = 1"
     assert "8 of 17 scales shown" in " ".join(texts(figure).split())
     assert "scales shown" not in texts(loss_panels(grid(SIXTEEN[:8], replicates=1), CHANCE_LOSS))
 
