@@ -4,7 +4,7 @@ The same document gives the same bytes, wherever it is written and whatever font
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ OUTLINED = range(2, 25)
 def publish(document: Document, folder: Path) -> tuple[Path, Path]:
     """Write `document` to `folder`, which exists: figures/, report.md, report.pdf; return the paths of the latter two.
 
-    Each file appears whole. Figures of an earlier document that this one does not have are removed.
+    Each file appears whole. Figures of an earlier document that this one does not have are removed; whatever else lies
+    in figures/ is left alone.
 
     Raises:
         HostError: the folder cannot be written; or typst is not installed, and all but report.pdf has been written.
@@ -38,15 +39,23 @@ def publish(document: Document, folder: Path) -> tuple[Path, Path]:
         raise ValueError(f"the pictures of a document must have different names, got {names}")
     for picture in pictures:
         style.save(picture.figure, figures, picture.name, formats=("svg",))
-    for path in figures.iterdir():
-        if path.name not in {f"{name}.svg" for name in names}:
-            path.unlink()
+    _remove_others(figures, {f"{name}.svg" for name in names})
     text, page = folder / "report.md", folder / "report.pdf"
     files.write_text(text, markdown(document))
     content = typeset(document, {f"{name}.svg": (figures / f"{name}.svg").read_bytes() for name in names})
     with files.atomic(page) as file:
         file.write(content)
     return page, text
+
+
+def _remove_others(figures: Path, wanted: Collection[str]) -> None:
+    """Remove the pictures in `figures` that are not `wanted`."""
+    try:
+        for path in figures.glob("*.svg"):
+            if path.name not in wanted and path.is_file():
+                path.unlink()
+    except OSError as error:
+        raise files.unwritable(figures, error) from error
 
 
 def typeset(document: Document, figures: Mapping[str, bytes], **how: Any) -> bytes:

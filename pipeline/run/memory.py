@@ -89,16 +89,22 @@ def usable_memory(own: Path = Path("/proc/self/cgroup"), groups: Path = Path("/s
 
 def _limits(own: Path, groups: Path) -> Iterator[int]:
     """Yield the limits of the groups that this process is in, of those around them too, as far as they can be seen."""
-    if not own.exists():
-        return
-    for line in own.read_text().splitlines():
-        _, controllers, group = line.split(":", 2)  # such as 4:memory:/a/b, or 0::/a/b
+    for line in _seen(own).splitlines():
+        _, controllers, group = [*line.split(":", 2), "", ""][:3]  # such as 4:memory:/a/b, or 0::/a/b
         top = groups / controllers
         innermost = top / group.lstrip("/")
         for folder in (innermost, *innermost.parents):
             for limit in (folder / name for name in LIMITS if folder.is_relative_to(top)):
-                if limit.exists() and (text := limit.read_text().strip()).isdigit():  # without a limit: max
+                if (text := _seen(limit).strip()).isdecimal():  # without a limit: max
                     yield int(text)
+
+
+def _seen(path: Path) -> str:
+    """Return what a file holds, or nothing where it cannot be read: a limit that is not seen refuses no run."""
+    try:
+        return path.read_text()
+    except (OSError, ValueError):
+        return ""
 
 
 def _states(optimizer: OptimizerSpec) -> int:

@@ -217,12 +217,43 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_figures_of_an_earlier_report_are_removed(tmp_path: Path) -> None:
-    def of(*names: str) -> Document:
-        return Document("t", "s", (Section("x", tuple(Picture(name, figure(), "c") for name in names)),))
-
-    publish(of("a", "b"), tmp_path)
-    publish(of("b", "c"), tmp_path)
+    publish(pictured("a", "b"), tmp_path)
+    publish(pictured("b", "c"), tmp_path)
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"b.svg", "c.svg"}
+
+
+def pictured(*names: str) -> Document:
+    return Document("t", "s", (Section("x", tuple(Picture(name, figure(), "c") for name in names)),))
+
+
+def test_what_is_no_figure_of_an_earlier_report_is_left_alone(tmp_path: Path) -> None:
+    publish(pictured("a", "b"), tmp_path)
+    figures = tmp_path / "figures"
+    for name in ("mine", "mine.svg"):
+        (figures / name).mkdir()
+    (figures / "notes.txt").write_text("mine")
+    publish(pictured("b"), tmp_path)
+    assert {path.name for path in figures.iterdir()} == {"b.svg", "mine", "mine.svg", "notes.txt"}
+
+
+def test_a_figure_that_cannot_be_removed_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(pictured("a", "b"), tmp_path)
+    unlink = Path.unlink
+
+    def denied(path: Path, **how: bool) -> None:
+        if path.name == "a.svg":
+            raise PermissionError(13, "Permission denied")
+        unlink(path, **how)
+
+    monkeypatch.setattr(Path, "unlink", denied)
+    with pytest.raises(HostError, match="figures must be writable, got Permission denied"):
+        publish(pictured("b"), tmp_path)
+
+
+def test_a_folder_in_the_place_of_a_figure_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "figures" / "a.svg").mkdir(parents=True)
+    with pytest.raises(HostError, match=r"a\.svg must be writable, got Is a directory"):
+        publish(pictured("a"), tmp_path)
 
 
 def test_two_pictures_of_one_name_are_a_mistake_of_ours(tmp_path: Path) -> None:

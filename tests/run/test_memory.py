@@ -139,6 +139,35 @@ def test_usable_is_what_the_machine_has_or_what_the_control_groups_allow_if_that
     assert usable_memory(tmp_path / "own", groups) == usable
 
 
+@pytest.mark.parametrize("odd", ["a folder", "no text", "no number", "denied"])
+def test_a_limit_that_cannot_be_seen_is_skipped_and_those_around_it_count(
+    odd: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "memory.max").write_text("4096\n")
+    (tmp_path / "own").write_text("0::/a\n")
+    limit, read = tmp_path / "a" / "memory.max", Path.read_text
+    if odd == "a folder":
+        limit.mkdir()
+    else:
+        limit.write_bytes({"no text": b"\xff\xfe", "no number": "4\N{SUPERSCRIPT TWO}".encode(), "denied": b"1"}[odd])
+
+    def denied(path: Path) -> str:
+        if odd == "denied" and path == limit:
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_text", denied)
+    assert usable_memory(tmp_path / "own", tmp_path) == 4096
+
+
+@pytest.mark.parametrize("content", [b"nonsense\n", b"\n", b"0:\n", b"0::/a\0b\n", b"\xff\xfe"])
+def test_an_odd_list_of_control_groups_limits_nothing(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "own").write_bytes(content)
+    assert usable_memory(tmp_path / "own", tmp_path / "none") == PHYSICAL
+    assert usable_memory(tmp_path, tmp_path / "none") == PHYSICAL  # a folder
+
+
 def test_where_there_are_no_control_groups_the_machine_counts(tmp_path: Path) -> None:
     assert usable_memory(tmp_path / "none", tmp_path) == PHYSICAL
     assert 10**8 < usable_memory() <= PHYSICAL
