@@ -105,6 +105,11 @@ def unwritable(path: Path, error: OSError) -> HostError:
     return HostError(f"{path} must be writable, got {error.strerror or error}")
 
 
+def unreadable(path: Path, error: OSError) -> HostError:
+    """Return the one-line error for a path that refuses to be read."""
+    return HostError(f"{path} must be readable, got {error.strerror or error}")
+
+
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
     """Hold `folder` for this process alone; the kernel lets go of it however the process ends.

@@ -1,9 +1,12 @@
 """What a trial leaves behind: frozen, complete, and the only thing that tables and figures are made from."""
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipeline.spec import InitSpec, TrialSpec
+from pipeline.errors import one_of, require
+from pipeline.spec import BATCH_NORM, InitSpec, TrialSpec
 
 WINDOW = 50
 """Steps whose mini-batch losses are averaged into one number: short beside an epoch, long beside the noise."""
@@ -121,6 +124,10 @@ class Chance:
     accuracy: float
     loss: float
 
+    def __post_init__(self) -> None:
+        require(0 <= self.accuracy <= 1, "chance accuracy", "must lie in [0, 1]", self.accuracy)
+        require(_sizes([self.loss]), "chance loss", "must be a number >= 0", self.loss)
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -136,10 +143,31 @@ class Spread:
     activations: tuple[float, ...]
     gradients: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        one_of("batch norm", self.batch_norm, BATCH_NORM)
+        require(self.replicate >= 0, "replicate", "must not be negative", self.replicate)
+        sizes = len(self.activations), len(self.gradients)
+        require(0 < sizes[0] == sizes[1], "activations and gradients", "must be one each per layer", sizes)
+        require(_sizes(self.activations), "activations", "must be numbers >= 0", self.activations)
+        require(_sizes(self.gradients), "gradients", "must be numbers >= 0", self.gradients)
+
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a sweep measures beside its trials."""
+    """What a sweep measures beside its trials: spreads are those of networks of equally many layers.
+
+    `of` names the trials that it belongs to, once it is stored: a digest of what was run, in plan order.
+    """
 
     chance: Chance
     spreads: tuple[Spread, ...] = ()
+    of: str = ""
+
+    def __post_init__(self) -> None:
+        layers = sorted({len(spread.activations) for spread in self.spreads})
+        require(len(layers) <= 1, "spreads", "must have equally many layers", layers)
+
+
+def _sizes(values: Iterable[float]) -> bool:
+    """Return whether all `values` are finite and not negative."""
+    return all(0 <= value < math.inf for value in values)

@@ -30,8 +30,8 @@ def execute(_config: Assignment, options: Options) -> None:
     from sweeps.terminal import terminal  # noqa: PLC0415  (pandas, which --help can spare)
 
     if not options.plan:  # one data set for all parts, refused here or not at all
-        found = load(options, terminal())
-        options = replace(options, dataset=options.dataset or found.folder_name)
+        found = load(options, terminal()).folder_name  # and no more, so that the parts have the memory of its rows
+        options = replace(options, dataset=options.dataset or found)
     for name in PARTS:
         entry = SWEEPS[name]
         print(f"\n{name}: {entry.summary}", flush=True)

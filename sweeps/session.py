@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from pipeline.files import lock, make_folder, remove_leftovers, write_json
+from pipeline.files import lock, make_folder, remove_leftovers
 from pipeline.records import Row, TrialRecord
 from pipeline.report import tables
 from pipeline.run.engines import LokyEngine
@@ -23,7 +23,8 @@ from pipeline.run.study import Study
 from pipeline.run.sweep import Runner, Sweep
 from pipeline.spec import plain
 from sweeps.cli import Options
-from sweeps.folders import DIAGNOSIS, STUDY, run_folder
+from sweeps.folders import STUDY, run_folder
+from sweeps.measured import measured
 from sweeps.question import Answer, Conclusion, Config, Finished, Question
 from sweeps.source import Source, load
 from sweeps.terminal import terminal
@@ -121,8 +122,9 @@ def run(question: Question[Config, Conclusion], config: Config, options: Options
     with session.completed(stages()) as (found, finished):
         answer = found
         if question.diagnose:
-            answer = replace(found, diagnosis=question.diagnose(found.results, finished))
-            write_json(finished.folder / DIAGNOSIS, plain(answer.diagnosis))
+            diagnose = partial(question.diagnose, found.results, finished)
+            diagnosis = measured(diagnose, finished.folder, found.rows, lambda text: console.print(f"warning: {text}"))
+            answer = replace(found, diagnosis=diagnosis)
         _write_tables(finished.folder, answer, question.tables(answer))
         question.write(answer, finished, console)
 

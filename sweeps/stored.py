@@ -1,13 +1,12 @@
 """What a sweep says in the report, from what its run folder holds. Nothing is trained or written."""
 
-import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.data.dataset import own_folder_name
 from pipeline.errors import DataError
-from pipeline.records import Diagnosis
 from pipeline.report.document import Command, Section, Text
 from pipeline.report.provenance import Origin, Told
 from pipeline.run.manifest import computed_with
@@ -16,19 +15,18 @@ from pipeline.run.replay import UnfinishedError, any_rows, replay
 from pipeline.run.study import Study
 from pipeline.spec import canonical_json, from_json
 from sweeps.cli import Options, changed
-from sweeps.folders import DIAGNOSIS, STUDY, run_folder
+from sweeps.command import command
+from sweeps.folders import STUDY, run_folder
+from sweeps.measured import UnmeasuredError, read
 from sweeps.question import Answer, Conclusion, Config, Question
 from sweeps.session import retired
-
-TARGETS = ("gradient-check", "init-sensitivity", "report", "assignment", "data")
-"""Entries with a make target of their name; that of every other one is sweep-<name>."""
 
 
 def tell(question: Question[Config, Conclusion], options: Options, data_name: str) -> Told:
     """Return what the report says of a sweep: its sections, or which command would have something to say.
 
     Raises:
-        DataError: what is stored is damaged.
+        DataError: what is stored is damaged, or belongs to another data set.
         HostError: it cannot be read.
     """
     folder = run_folder(question.name, data_name, options)
@@ -38,12 +36,12 @@ def tell(question: Question[Config, Conclusion], options: Options, data_name: st
         return _untold(question, "This sweep has not run. This command runs it:", line)
     with Study.stored(folder / STUDY) as study:
         fingerprint = study.configuration()
-        line = _command(question, options, fingerprint)
-        try:
-            answer = _answer(question, folder, study, fingerprint)
-        except (UnfinishedError, FileNotFoundError) as missing:
-            what = missing if isinstance(missing, UnfinishedError) else f"{DIAGNOSIS} is missing"
-            return _untold(question, f"This sweep is not complete: {what}. This command goes on with it:", line)
+    _check_data(folder, data_name, fingerprint)
+    line = _command(question, options, fingerprint)
+    try:
+        answer = stored(question, folder)
+    except (UnfinishedError, UnmeasuredError) as missing:
+        return _untold(question, f"This sweep is not complete: {missing}. This command goes on with it:", line)
     return Told(question.sections(answer), _origin(question, answer, line))
 
 
@@ -51,39 +49,34 @@ def stored(question: Question[Config, Conclusion], folder: Path) -> Answer[Confi
     """Return the answer that `folder` holds.
 
     Raises:
-        FileNotFoundError: there is none, or the run ended before anything but trials was measured.
+        FileNotFoundError: there is none.
         UnfinishedError: trials are missing.
+        UnmeasuredError: what is measured beside these trials is missing.
         DataError: it is damaged.
+        HostError: it cannot be read.
     """
     if not (folder / STUDY).exists():
         raise FileNotFoundError(folder / STUDY)
     with Study.stored(folder / STUDY) as study:
-        return _answer(question, folder, study, study.configuration())
+        fingerprint = study.configuration()
+        config = _configuration(question, fingerprint)
+        plan = Plan(fingerprint["seed"], folder, fingerprint["pack_width"])
+        conclusion, results, rows = replay(question.stages(config, any_rows), plan, study.rows)
+        diagnosis = read(folder, rows) if question.diagnose else None
+        return Answer(config, conclusion, results, rows, retired(study, rows), fingerprint, diagnosis)
 
 
-def _answer(
-    question: Question[Config, Conclusion], folder: Path, study: Study, fingerprint: Mapping[str, Any]
-) -> Answer[Config, Conclusion]:
-    config = _configuration(question, fingerprint)
-    plan = Plan(fingerprint["seed"], folder, fingerprint["pack_width"])
-    conclusion, results, rows = replay(question.stages(config, any_rows), plan, study.rows)
-    return Answer(config, conclusion, results, rows, retired(study, rows), fingerprint, _diagnosis(question, folder))
+def _check_data(folder: Path, data_name: str, fingerprint: Mapping[str, Any]) -> None:
+    """Refuse a study of another data set than the one that the folder is called after."""
+    name, digest = fingerprint["data"]["name"], fingerprint["data"]["digest"]
+    if data_name not in {name, own_folder_name(name, digest)}:
+        raise DataError(f"{folder} must hold a study of the data set {data_name}, got one of {name} {digest[:8]}")
 
 
 def _configuration(question: Question[Config, Any], fingerprint: Mapping[str, Any]) -> Config:
     if fingerprint.get("sweep") != question.name:
         raise DataError(f"the folder of {question.name} must hold its study, got one of {fingerprint.get('sweep')!r}")
     return from_json(canonical_json(fingerprint[question.name]), question.configuration)
-
-
-def _diagnosis(question: Question[Any, Any], folder: Path) -> Diagnosis | None:
-    if question.diagnose is None:
-        return None
-    try:
-        return from_json((folder / DIAGNOSIS).read_text(), Diagnosis)
-    except (DataError, UnicodeDecodeError) as error:
-        rule = "must hold what was measured beside the trials"
-        raise DataError(f"{folder / DIAGNOSIS} {rule}, got {error}; run the sweep again") from error
 
 
 def _untold(question: Question[Any, Any], why: str, line: str) -> Told:
@@ -108,23 +101,3 @@ def _command(question: Question[Any, Any], options: Options, fingerprint: Mappin
     config = _configuration(question, fingerprint)
     options = replace(options, seed=fingerprint["seed"], pack_width=fingerprint["pack_width"])
     return command(question.name, options, changed(question.configuration.at_scale(options.scale), config))
-
-
-def command(name: str, options: Options, flags: Iterable[str] = ()) -> str:
-    """Return the make line that runs a sweep with what decides its results: these options, and `flags` of its own.
-
-    Where data, results and networks lie, and how many workers there are, is left out: that is another machine's.
-    """
-    default = Options()
-    variables = {
-        "DATASET": options.dataset,
-        "SCALE": options.scale if options.scale != default.scale else None,
-        "RUN": options.run,
-        "SEED": options.seed if options.seed != default.seed else None,
-        "PACK_WIDTH": options.pack_width,
-        "ARGS": shlex.join(flags) or None,
-    }
-    # make reads $ before the shell of its recipe does
-    given = {key: shlex.quote(str(value).replace("$", "$$")) for key, value in variables.items() if value is not None}
-    target = name if name in TARGETS else f"sweep-{name}"
-    return " ".join(["make", target, *(f"{key}={value}" for key, value in given.items())])

@@ -20,7 +20,8 @@ from scipy.io.matlab import MatReadError
 from pipeline.data.archive import Archive
 from pipeline.data.dataset import Dataset
 from pipeline.data.pickles import read_batch
-from pipeline.errors import DataError, HostError
+from pipeline.errors import DataError
+from pipeline.files import unreadable
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SHAPE = (3, 32, 32)
@@ -185,7 +186,7 @@ def read(source: Source, rows: int = ROWS) -> Dataset:
             x[place : place + rows], y[place : place + rows] = pixels, labels
             missing.discard(file)
     except PermissionError as error:
-        raise HostError(f"{error.filename} must be readable, got {error.strerror}") from error
+        raise unreadable(Path(error.filename), error) from error
     if missing:
         raise DataError(f"{source.path} must hold all {len(_BATCHES)} batches, got none called {min(missing)}")
     train = len(x) - rows

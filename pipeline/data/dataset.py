@@ -73,7 +73,7 @@ class Dataset:
         """What run folders are called: the name, and for a user's own file also eight digits of the digest."""
         if not self.from_file:
             return self.name
-        return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', self.name).lstrip('.')}-{self.digest[:8]}"
+        return own_folder_name(self.name, self.digest)
 
     def parts(self) -> Iterator[tuple[str, Pixels, Labels]]:
         """Yield (part, x, y) for those of train, val and test that the data set has.
@@ -91,6 +91,11 @@ class Dataset:
             elif x is not None or y is not None:
                 both = f"must have both x_{part} and y_{part}"
                 raise DataError(f"{self.name} {both}, got only {'y' if x is None else 'x'}_{part}")
+
+
+def own_folder_name(name: str, digest: str) -> str:
+    """Return what run folders of a user's own file are called, by the name and the digest of its data set."""
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name).lstrip('.')}-{digest[:8]}"
 
 
 def _check_part(what: str, x: Pixels, y: Labels, classes: int) -> None:

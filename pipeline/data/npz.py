@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.dataset import Dataset, Labels, Pixels
-from pipeline.errors import ConfigError, DataError, HostError, nearest
+from pipeline.errors import ConfigError, DataError, nearest
+from pipeline.files import unreadable
 
 _REQUIRED = ("x_train", "y_train")
 _KEYS = (*_REQUIRED, "x_val", "y_val", "x_test", "y_test", "classes")
@@ -61,7 +62,7 @@ def _arrays(path: Path) -> Mapping[str, Array]:
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise ConfigError(f"data set must be an existing .npz file, got {str(path)!r}") from error
     except PermissionError as error:
-        raise HostError(f"{path} must be readable, got {error.strerror}") from error
+        raise unreadable(path, error) from error
     except (
         EOFError,
         KeyError,

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +9,7 @@ from rich import table as screen
 
 from pipeline.core.gradcheck import FLOOR, STEP
 from pipeline.errors import DataError, PipelineError
-from pipeline.files import make_folder, write_json
+from pipeline.files import make_folder, unreadable, write_json
 from pipeline.report.document import Command, Section, Text
 from pipeline.report.provenance import Origin, Told
 from pipeline.report.tables import write_csv
@@ -18,7 +17,8 @@ from pipeline.run.blas import single_thread
 from pipeline.run.provenance import provenance
 from pipeline.spec import canonical_json, from_json
 from sweeps.answers.gradient_sections import TITLE, left_out, section, verdict
-from sweeps.cli import Options
+from sweeps.cli import Options, changed
+from sweeps.command import command
 from sweeps.gradient_check import CLASSES, NAME, Checked, Compared, GradientCheck, check
 from sweeps.terminal import Terminal
 
@@ -53,6 +53,7 @@ def stored(folder: Path) -> Checked:
     Raises:
         FileNotFoundError: there is none.
         DataError: it is damaged.
+        HostError: it cannot be read.
     """
     path = folder / RECORD
     try:
@@ -61,7 +62,9 @@ def stored(folder: Path) -> Checked:
             raise DataError("no comparison")
     except FileNotFoundError:
         raise
-    except (OSError, UnicodeDecodeError, DataError) as error:
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (UnicodeDecodeError, DataError) as error:
         raise DataError(f"{path} must hold a gradient check, got {error}; make {NAME} writes it again") from error
     return checked
 
@@ -71,27 +74,16 @@ def tells(options: Options, _data_name: str) -> Told:
 
     Raises:
         DataError: what is stored is damaged.
+        HostError: it cannot be read.
     """
     try:
         checked = stored(options.artifacts / NAME)
     except FileNotFoundError:
         text = Text("The gradients have not been checked. This command checks them:")
-        return Told([Section(TITLE, (text, Command(f"make {NAME}")))], None)
-    origin = Origin(NAME, command(checked), checked.seed, "", (), ((checked.provenance, len(checked.rows)),))
+        return Told([Section(TITLE, (text, Command(command(NAME, Options()))))], None)
+    line = command(NAME, Options(seed=checked.seed), changed(GradientCheck(), checked.configuration))
+    origin = Origin(NAME, line, checked.seed, "", (), ((checked.provenance, len(checked.rows)),))
     return Told([section(checked)], origin)
-
-
-def command(checked: Checked) -> str:
-    """Return the line that repeats a check."""
-    default, asked = GradientCheck(), checked.configuration
-    arguments = []
-    for field in fields(GradientCheck):
-        value = getattr(asked, field.name)
-        if value != getattr(default, field.name):
-            words = map(str, value) if isinstance(value, tuple) else [str(value)]
-            arguments.append(" ".join([f"--{field.name.replace('_', '-')}", *words]))
-    seed = [f"SEED={checked.seed}"] if checked.seed else []
-    return " ".join([f"make {NAME}", *seed, *([f'ARGS="{" ".join(arguments)}"'] if arguments else [])])
 
 
 def _frame(rows: Iterable[Compared]) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """The whole assignment as one command: every part in order, each with the options that it has a use for."""
 
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,12 +9,14 @@ from typing import Any
 import pytest
 import rig
 
+from pipeline.data import Dataset
 from pipeline.data.download import NoNetworkError
 from pipeline.errors import HostError
 from sweeps import SWEEPS, assignment
 from sweeps.__main__ import main
 from sweeps.assignment import PARTS
 from sweeps.cli import SCALES, Entry, Options
+from sweeps.source import Source
 
 Calls = list[tuple[str, Any, Options]]
 
@@ -83,6 +87,27 @@ def test_all_parts_see_the_same_data_set_even_where_it_is_not_named(
     assert main(["assignment"]) == 0
     assert {options.dataset for _, _, options in calls} == {"digits"}
     assert capsys.readouterr().out.count("warning: CIFAR-10 is neither ") == 1
+
+
+def test_the_rows_of_the_data_set_are_let_go_before_the_first_part(
+    tmp_path: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[weakref.ref[Dataset]] = []
+
+    def loaded(*_: Any) -> Source:
+        dataset = Dataset("tiny", ("a", "b", "c"), **rig.arrays())
+        seen.append(weakref.ref(dataset))
+        return Source(dataset, tmp_path)
+
+    def alone(_config: Any, _options: Options) -> None:
+        gc.collect()
+        assert [ref() for ref in seen] == [None]
+
+    table = dict(assignment.SWEEPS)
+    monkeypatch.setattr("sweeps.source.load", loaded)
+    monkeypatch.setattr(assignment, "SWEEPS", table | {"lambda": replace(table["lambda"], execute=alone)})
+    assert main(["assignment"]) == 0
+    assert {options.dataset for _, _, options in calls} == {"tiny"}
 
 
 def test_an_unknown_data_set_is_refused_before_anything_runs(calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ import rig
 
 from pipeline.core import network
 from pipeline.core.gradcheck import BOUND, STEP, Comparison
-from pipeline.errors import DataError
+from pipeline.errors import DataError, HostError
 from pipeline.report.document import Bullets, Command, Table, Text
 from pipeline.report.provenance import Told
 from pipeline.spec import BATCH_NORM
@@ -184,7 +184,7 @@ def test_what_the_report_says_can_be_traced_and_repeated(small: list[str], tmp_p
     origin = told(tmp_path / "out").origin
     assert origin is not None
     assert (origin.seed, origin.data, origin.seeds) == (3, "", ())
-    assert origin.command == 'make gradient-check SEED=3 ARGS="--hidden 4 3 3 --inputs 5 --batch-size 6"'
+    assert origin.command == "make gradient-check SEED=3 ARGS='--hidden 4 3 3 --inputs 5 --batch-size 6'"
     [(provenance, comparisons)] = origin.computed_with
     assert (provenance.threads, comparisons) == (1, len(table(tmp_path)))
     assert main(["gradient-check", "--artifacts", str(tmp_path / "out")]) == 0
@@ -248,3 +248,9 @@ def test_a_damaged_record_is_refused_in_one_line(damage: str, small: list[str], 
     ) as error:
         told(tmp_path / "out")
     assert "\n" not in str(error.value)
+
+
+def test_a_record_that_cannot_be_read_is_the_surroundings(tmp_path: Path) -> None:
+    (tmp_path / "gradient-check" / "gradients.json").mkdir(parents=True)
+    with pytest.raises(HostError, match=r"gradients\.json must be readable, got Is a directory$"):
+        told(tmp_path)

@@ -183,3 +183,25 @@ def test_a_damaged_study_is_refused_before_anything_is_written(
     [line] = capsys.readouterr().err.splitlines()
     assert "study.db" in line
     assert not (artifacts / "report").exists()
+
+
+def test_what_others_put_into_its_folders_is_left_alone(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told(artifacts, monkeypatch)
+    figures = artifacts / "report" / "digits" / "figures"
+    (figures / "mine").mkdir(parents=True)
+    (figures / "old.svg").write_text("of an earlier report")
+    (figures / "notes.txt").write_text("mine")
+    assert main(["report", "--dataset", "digits"]) == 0
+    assert sorted(path.name for path in figures.iterdir()) == ["mine", "notes.txt"]
+
+
+def test_a_record_that_cannot_be_read_ends_it_with_the_code_of_the_surroundings(
+    artifacts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (artifacts / "gradient-check" / "gradients.json").mkdir(parents=True)
+    assert main(["report", "--dataset", "digits"]) == 3
+    assert (
+        capsys.readouterr().err
+        == "error: artifacts/gradient-check/gradients.json must be readable, got Is a directory\n"
+    )
+    assert not (artifacts / "report").exists()

@@ -4,26 +4,30 @@ import os
 import shlex
 import shutil
 import subprocess
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 import rig
 
 from pipeline.data import load
-from pipeline.errors import DataError
+from pipeline.errors import DataError, HostError
 from pipeline.records import Chance, Diagnosis
 from pipeline.report.document import Command, Section, Text
 from pipeline.report.provenance import Told
 from pipeline.run.samplers import replicate_seeds
 from pipeline.run.stage import StageResult
+from pipeline.spec import digest
 from sweeps import SWEEPS
 from sweeps.cli import SCALES, Options, changed, parse
+from sweeps.command import TARGETS, command
 from sweeps.depth import Depth
 from sweeps.grid import budgets, stages
-from sweeps.question import Question
+from sweeps.measured import UnmeasuredError
+from sweeps.question import Finished, Question
 from sweeps.session import run
-from sweeps.stored import TARGETS, command, stored, tell
+from sweeps.stored import stored, tell
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -110,18 +114,24 @@ def test_what_make_passes_on_is_what_the_line_says(name: str, tmp_path: Path) ->
 
 @dataclass(frozen=True)
 class World:
-    """A small sweep, the options that it runs with, and the options of the report that reads it."""
+    """A small sweep, the options that it runs with, and those of the report that reads it; what was measured, when."""
 
     question: Question[Depth, StageResult]
     options: Options
     reading: Options
     folder: Path
+    measured: list[Diagnosis] = field(default_factory=list)
 
-    def run(self, engine: rig.InProcess) -> None:
-        config = Depth(networks=("4", "3-2"), replicates=2, step_size=1, cycles=1, batch_size=20)
+    def run(self, engine: rig.InProcess, replicates: int = 2) -> None:
+        config = Depth(networks=("4", "3-2"), replicates=replicates, step_size=1, cycles=1, batch_size=20)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("sweeps.session.LokyEngine", lambda _: engine)
-            run(self.question, config, self.options)
+            run(replace(self.question, diagnose=self.diagnose), config, self.options)
+
+    def diagnose(self, results: Sequence[StageResult], _finished: Finished) -> Diagnosis:
+        """Return what is different every time, as with another BLAS kernel."""
+        self.measured.append(Diagnosis(Chance(0.1, 2.3 + len(self.measured))))
+        return self.measured[-1]
 
     def tell(self) -> Told:
         return tell(self.question, self.reading, "tiny")
@@ -146,8 +156,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         tables=lambda _: {},
         write=lambda *_: None,
         title="the title",
-        sections=lambda answer: [Section("told", (Text(f"{len(answer.records)} trials, {answer.diagnosis}"),))],
-        diagnose=lambda *_: Diagnosis(Chance(0.1, 2.3)),
+        sections=lambda answer: [Section("told", (Text(f"{len(answer.records)} trials, {answer.diagnosis.chance}"),))],
+        diagnose=pytest.fail,  # the report measures nothing
     )
     path = str(rig.npz(tmp_path))
     options = Options(dataset=path, scale="smoke", seed=3, pack_width=1, artifacts=tmp_path / "out")
@@ -181,7 +191,7 @@ def test_a_sweep_that_is_complete_is_told_as_it_was_asked_not_as_the_report_is(w
     world.run(rig.InProcess())
     told = world.tell()
     [section] = told.sections
-    assert section.blocks == (Text(f"8 trials, {Diagnosis(Chance(0.1, 2.3))}"),)
+    assert section.blocks == (Text(f"8 trials, {Chance(0.1, 2.3)}"),)
     assert told.origin is not None
     assert told.origin.command == LINE.format(world.options.dataset)
     assert told.origin.seed == 3
@@ -214,16 +224,102 @@ def test_a_run_that_ended_before_its_diagnosis_is_not_complete(world: World) -> 
     text, line = world.words()
     assert text == "This sweep is not complete: diagnosis.json is missing. This command goes on with it:"
     assert line == LINE.format(world.options.dataset)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(UnmeasuredError):
         stored(world.question, world.folder)
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b"[1]"])
-def test_a_damaged_diagnosis_is_refused(content: bytes, world: World) -> None:
+def test_a_finished_run_typed_again_measures_nothing_and_keeps_the_bytes(world: World) -> None:
+    world.run(rig.InProcess())
+    before = (world.folder / "diagnosis.json").read_bytes()
+    world.run(rig.forbidden())
+    assert len(world.measured) == 1
+    assert (world.folder / "diagnosis.json").read_bytes() == before
+    assert stored(world.question, world.folder).diagnosis == replace(world.measured[0], of=belongs_to(world))
+
+
+def belongs_to(world: World) -> str:
+    """Return the digest of what was run: every trial and its pack, in plan order."""
+    records = stored(world.question, world.folder).records
+    return digest([(record.spec.key, record.pack_key) for record in records])
+
+
+def test_an_extended_run_is_measured_again(world: World) -> None:
+    world.run(rig.InProcess())
+    before = belongs_to(world)
+    world.run(rig.InProcess(), replicates=3)
+    answer = stored(world.question, world.folder)
+    assert len(world.measured) == 2
+    assert answer.diagnosis == replace(world.measured[1], of=belongs_to(world))
+    assert answer.diagnosis.of != before
+
+
+def test_an_extension_that_was_killed_before_its_diagnosis_is_not_complete(world: World) -> None:
+    world.run(rig.InProcess())
+    before = (world.folder / "diagnosis.json").read_bytes()
+
+    def killed(*_: object) -> None:
+        raise rig.Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(World, "diagnose", killed)
+        with pytest.raises(rig.Killed):
+            world.run(rig.InProcess(), replicates=3)
+    assert (world.folder / "diagnosis.json").read_bytes() == before
+    text, line = world.words()
+    assert text == ("This sweep is not complete: diagnosis.json belongs to other trials. This command goes on with it:")
+    assert "--replicates 3" in line
+    world.run(rig.forbidden(), replicates=3)
+    told = world.tell()
+    assert told.origin is not None
+    assert told.origin.trials == 12
+
+
+DAMAGED = [
+    b"",
+    b"{}",
+    b"\xff\xfe",
+    b"[1]",
+    b'{"chance": {"accuracy": 2.0, "loss": 1.0}}',
+    b'{"chance": {"accuracy": 0.1, "loss": -1.0}}',
+]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_diagnosis_is_refused_and_the_sweep_measures_it_anew(
+    content: bytes, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     world.run(rig.InProcess())
     (world.folder / "diagnosis.json").write_bytes(content)
-    with pytest.raises(DataError, match=r"diagnosis\.json must hold what was measured .* run the sweep again"):
+    with pytest.raises(DataError, match=r"diagnosis\.json must hold what was measured .* run the sweep again") as error:
         world.tell()
+    assert "\n" not in str(error.value)
+    capsys.readouterr()
+    world.run(rig.forbidden())
+    assert capsys.readouterr().out.splitlines().count(f"warning: {error.value}") == 1
+    assert len(world.measured) == 2
+    assert world.tell().origin is not None
+
+
+def test_a_folder_in_the_place_of_the_diagnosis_is_the_surroundings(world: World) -> None:
+    world.run(rig.InProcess())
+    (world.folder / "diagnosis.json").unlink()
+    (world.folder / "diagnosis.json").mkdir()
+    for refused in (world.tell, lambda: world.run(rig.forbidden())):
+        with pytest.raises(HostError, match=r"diagnosis\.json must be readable, got Is a directory$"):
+            refused()
+
+
+def test_the_study_of_another_data_set_is_refused(world: World) -> None:
+    world.run(rig.InProcess())
+    of = load(world.options.dataset, warn=pytest.fail).digest[:8]
+    for name, refused in {"cifar10": True, "tiny-01234567": True, f"tiny-{of}": False}.items():
+        (world.folder.parent / f"{name}-smoke").symlink_to(world.folder)
+        if refused:
+            message = rf"depth/{name}-smoke must hold a study of the data set {name}, got one of tiny {of}$"
+            with pytest.raises(DataError, match=message):
+                tell(world.question, world.reading, name)
+        else:
+            assert tell(world.question, world.reading, name).origin is not None
 
 
 def test_the_study_of_another_sweep_is_refused(world: World) -> None:
