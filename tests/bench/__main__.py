@@ -24,7 +24,7 @@ class Bench:
     networks: tuple[str, ...] = (NETWORKS[1], NETWORKS[-1])
     """hidden sizes, such as 50-30-20; by default those of the 3-layer and the 9-layer network"""
     batch_norm: tuple[str, ...] = ("before", "none")
-    widths: tuple[int, ...] = (1, 3, 4, 8, 10)
+    widths: tuple[int, ...] = (1, 4, 10)
     """networks per pack"""
     rounds: int = 3
     sweeps: tuple[str, ...] = ("lambda", "depth", "init-sensitivity")
