@@ -23,6 +23,9 @@ INTERVAL_LEVEL = 0.95
 ESCAPE_PROBABILITY = 0.001
 """How often guessing may look like an escape from chance level, at most."""
 
+SIGNIFICANCE = 0.05
+"""A difference that chance alone would make more often than this is within noise."""
+
 ROUNDING = 1e-12
 """Means that differ by less than this part of the largest score are equal: accuracies are counts / n."""
 
@@ -36,6 +39,11 @@ class Estimate:
     sd: float | None = None
     low: float | None = None
     high: float | None = None
+
+    @property
+    def constant(self) -> bool:
+        """Whether two or more values are all the same: no spread from which an interval could be made."""
+        return self.sd is not None and self.sd <= ROUNDING * max(1.0, abs(self.mean))
 
 
 UNBOUNDED = (-math.inf, math.inf)
@@ -103,6 +111,17 @@ def share_interval(successes: int, n: int, level: float = 0.95) -> tuple[float, 
     return float(interval.low), float(interval.high)
 
 
+def shares_differ(a: int, n: int, b: int, m: int) -> float:
+    """Return the two-sided p of Fisher's exact test that `a` of `n` and `b` of `m` cases have one probability.
+
+    Raises:
+        ValueError: a count is negative, or there are fewer cases than counted.
+    """
+    from scipy.stats import fisher_exact  # noqa: PLC0415  (loads slowly)
+
+    return float(fisher_exact(np.array([[a, n - a], [b, m - b]])).pvalue)
+
+
 def above_chance(accuracy: float, chance: float, n_test: int) -> bool:
     """Whether a network with this `accuracy` on `n_test` rows has escaped chance level.
 
@@ -155,6 +174,21 @@ def two_way(scores: ArrayLike) -> TwoWay:
         return TwoWay(means, None, 0, replicates)
     residual = inside - inside.mean(axis=1, keepdims=True) - inside.mean(axis=0) + inside.mean()
     return TwoWay(means, math.sqrt(float((residual**2).sum()) / df), df, replicates)
+
+
+def range_threshold(layout: TwoWay) -> float | None:
+    """Return how far the best and the worst mean of equal settings lie apart in 95 of 100 cases, at most.
+
+    q(.95, L, df) * s / sqrt(R), where q is the quantile of the studentized range (Tukey): unlike a t interval it knows
+    that best and worst were picked among L. None where the noise is unknown, or no noise was seen.
+    """
+    from scipy.stats import studentized_range  # noqa: PLC0415  (loads slowly)
+
+    if layout.s is None or layout.s <= ROUNDING * float(np.nanmax(np.abs(layout.means))):
+        return None
+    settings = int(np.isfinite(layout.means).sum())
+    q = float(studentized_range.ppf(1 - SIGNIFICANCE, settings, layout.df))
+    return q * layout.s / math.sqrt(layout.replicates)
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,13 @@ from scipy import stats
 from pipeline.inference import (
     SHARE,
     SHARE_DIFFERENCE,
-    above_chance,
     binomial_half_width,
     interval_rule,
     mean_interval,
     one_standard_error,
     paired_difference,
     predicted_half_width,
-    share_interval,
+    range_threshold,
     two_way,
     widened,
 )
@@ -326,64 +325,28 @@ def test_the_width_of_a_share_is_worked_by_hand():
     assert binomial_half_width(0.5, 10_000) == pytest.approx(0.0097998, rel=1e-5)
 
 
-# Shares
-
-
 @pytest.mark.parametrize(
-    ("successes", "n", "expected"),
-    [
-        (0, 5, (0.0, 0.4345)),  # 1.95996^2 / (5 + 1.95996^2) = 3.8415 / 8.8415
-        (5, 5, (0.5655, 1.0)),
-        (2, 5, (0.1176, 0.7693)),  # centre (2 + 1.9207) / 8.8415 = .44345, half 1.95996 sqrt(1.2 + .9604) / 8.8415
-        (81, 263, (0.2553, 0.3662)),  # Newcombe 1998, table I, method 3
-        (1, 29, (0.0061, 0.1718)),
-        (0, 20, (0.0, 0.1611)),
-    ],
+    ("values", "constant"),
+    [((0.3, 0.3), True), ((0.1 + 0.2, 0.3), True), ((0.3, 0.3001), False), ((0.3,), False), ((), False)],
 )
-def test_the_interval_of_a_share_is_that_of_wilson(successes, n, expected):
-    assert share_interval(successes, n) == pytest.approx(expected, abs=5e-5)
+def test_values_that_are_all_the_same_but_for_rounding_are_constant(values, constant):
+    assert mean_interval(values).constant is constant
 
 
-def test_the_interval_of_a_share_solves_the_equation_that_defines_it():
-    """Wilson's bounds p are those whose own standard error puts the share z = 2.575829 of them away, for 99 %."""
-    for p in share_interval(7, 31, level=0.99):
-        assert abs(7 / 31 - p) / math.sqrt(p * (1 - p) / 31) == pytest.approx(2.575829, rel=1e-6)
+# q(.95; L, df) as tables of the studentized range print it
+@pytest.mark.parametrize(("settings", "replicates", "q"), [(2, 2, 17.97), (3, 3, 5.040), (3, 6, 3.877), (5, 2, 6.287)])
+def test_the_range_of_equal_settings_is_that_of_tukeys_tables(settings, replicates, q):
+    layout = two_way(random_scores(settings, replicates))
+    assert range_threshold(layout) == pytest.approx(q * layout.s / math.sqrt(replicates), rel=3e-4)
 
 
-@pytest.mark.parametrize(("successes", "n"), [(0, 0), (3, 2), (-1, 2)])
-def test_a_share_of_nothing_or_of_more_than_all_is_refused(successes, n):
-    with pytest.raises(ValueError, match=f"successes must lie .*, got {successes} of {n}"):
-        share_interval(successes, n)
+def test_equal_settings_exceed_the_range_in_one_of_twenty_runs_however_many_they_are():
+    draws = np.random.default_rng(5).normal(size=(400, 8, 3)) + np.array([0.0, 5.0, -3.0])
+    layouts = [two_way(scores) for scores in draws]
+    beyond = [np.ptp(layout.means) > range_threshold(layout) for layout in layouts]
+    assert 8 <= sum(beyond) <= 34  # 20 expected, sd 4.4
 
 
-@pytest.mark.parametrize("n", [10, 300, 10_000])
-@pytest.mark.parametrize("chance", [0.1, 0.25, 0.5])
-def test_an_escape_is_what_guessing_reaches_once_in_a_thousand(n, chance):
-    first = next(right for right in range(n + 1) if above_chance(right / n, chance, n))
-    by_guessing = [math.comb(n, k) * chance**k * (1 - chance) ** (n - k) for k in range(n + 1)] if n < 1000 else None
-    tail = math.fsum(by_guessing[first:]) if by_guessing else stats.binom.sf(first - 1, n, chance)
-    before = math.fsum(by_guessing[first - 1 :]) if by_guessing else stats.binom.sf(first - 2, n, chance)
-    assert tail <= 0.001 < before
-    assert not above_chance(chance, chance, n)
-    assert [above_chance(right / n, chance, n) for right in range(n + 1)] == [right >= first for right in range(n + 1)]
-
-
-@pytest.mark.parametrize(
-    ("correct", "n", "escaped"),
-    [
-        (1093, 10_000, False),  # 3.1 standard deviations, sqrt(10000 * .1 * .9) = 30, above chance: P = .00109
-        (1095, 10_000, True),
-        (1000, 10_000, False),
-        (0, 10_000, False),
-        (4, 4, True),  # P = .0001
-        (2, 2, False),  # P = .01
-    ],
-)
-def test_the_line_of_an_escape_from_a_chance_of_one_in_ten(correct, n, escaped):
-    assert above_chance(correct / n, 0.1, n) is escaped
-
-
-def test_where_guessing_is_always_right_or_always_wrong():
-    assert not above_chance(1.0, 1.0, 50)
-    assert not above_chance(0.0, 0.0, 50)
-    assert above_chance(0.02, 0.0, 50)
+@pytest.mark.parametrize("scores", [[[0.1], [0.5]], [[0.1, 0.2, 0.7], [0.3, 0.4, 0.9]]])
+def test_where_no_noise_was_seen_there_is_no_range(scores):
+    assert range_threshold(two_way(scores)) is None

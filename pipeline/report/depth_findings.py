@@ -1,14 +1,14 @@
-"""What the tables of the depth study say, in sentences made by rules: none knows which way a result will go."""
+"""What the depth study says, in sentences made by rules from its cells: none knows which way a result will go."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-import pandas as pd
-
-from pipeline.inference import Estimate
-from pipeline.report import style
-from pipeline.report.findings import effect, percent
+from pipeline.records import Chance, TrialRecord
+from pipeline.report.depth_tables import BY, at_ends, shallowest
+from pipeline.report.escape import Cell, Effect, cells, paired_effects
+from pipeline.report.findings import accuracy, batch_norm, listed, percent, seeds, seen, sentence, trained
+from pipeline.report.tables import shown
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,6 @@ class Names:
     networks: tuple[str, ...]
     norms: tuple[str, ...]
 
-    @classmethod
-    def of(cls, summary: pd.DataFrame) -> "Names":
-        """Return the names for a depth_summary."""
-        return cls(tuple(dict.fromkeys(summary["hidden"])), tuple(dict.fromkeys(summary["batch_norm"])))
-
     def shared(self, hidden: str) -> bool:
         """Whether several networks have as many layers as this one."""
         return Counter(map(layers, self.networks))[layers(hidden)] > 1
@@ -37,74 +32,109 @@ class Names:
         name = f"the {layers(hidden)}-layer network"
         return f"{name} {hidden}" if self.shared(hidden) else name
 
-    def norm(self, norm: str) -> str:
-        """Return "batch norm", with its place where the study has it in several."""
-        return "batch norm" if len(set(self.norms) - {"none"}) < 2 else style.LOOKS[norm].label
+    def going(self, shallow: str, deep: str) -> str:
+        """Return "going from 2 to 9 layers", or between which networks where others are as deep."""
+        if self.shared(deep) or self.shared(shallow):
+            return f"going from {self.network(shallow)} to {self.network(deep)}"
+        return f"going from {layers(shallow)} to {layers(deep)} layers"
 
-    def with_norm(self, norm: str) -> str:
-        """Return "without batch norm" or "with batch norm"."""
-        return "without batch norm" if norm == "none" else f"with {self.norm(norm)}"
+
+@dataclass(frozen=True)
+class Study:
+    """What the sentences are made from. Networks are given by their hidden sizes, as tables show them.
+
+    Attributes:
+        cells: what became of each (network, batch norm), in plan order.
+        of_norm: what batch norm changed in each (network, batch norm).
+        of_depth: what the deepest network changes with each (batch norm, network).
+        shallow: the network against which that is.
+        chance: what the best constant guess comes to.
+        names: what all of them are called, also those of which this study does not tell.
+    """
+
+    cells: Mapping[tuple[str, str], Cell]
+    of_norm: Mapping[tuple[str, str], Effect]
+    of_depth: Mapping[tuple[str, str], Effect]
+    shallow: str
+    chance: Chance
+    names: Names
+
+    @classmethod
+    def of(cls, records: Sequence[TrialRecord], chance: Chance) -> "Study":
+        """Return the study of a whole grid."""
+        found = {(shown(hidden), norm): cell for (hidden, norm), cell in cells(records, chance, BY).items()}
+        first = shallowest(records)
+        of_norm = paired_effects(records, chance, ("hidden",), "batch_norm")
+        of_depth = paired_effects(at_ends(records), chance, ("batch_norm",), "hidden", first)
+        return cls(
+            found,
+            {(shown(hidden), norm): effect for (hidden, norm), effect in of_norm.items()},
+            {(norm, shown(hidden)): effect for (norm, hidden), effect in of_depth.items()},
+            shown(first),
+            chance,
+            Names(*(tuple(dict.fromkeys(values)) for values in zip(*found, strict=True))),
+        )
+
+    def among(self, networks: Collection[str]) -> "Study":
+        """Return what is told of some networks; effects of depth, which compare several, are left out."""
+        kept = {setting: cell for setting, cell in self.cells.items() if setting[0] in networks}
+        of_norm = {setting: effect for setting, effect in self.of_norm.items() if setting[0] in networks}
+        return replace(self, cells=kept, of_norm=of_norm, of_depth={})
 
 
 def layers(hidden: str) -> int:
-    """Return how many layers a network has whose hidden sizes are listed: "50-30" has 3."""
-    return hidden.count("-") + 2
+    """Return how many layers a network has whose hidden sizes are listed: "50-30" has 3; "" has one."""
+    return hidden.count("-") + 1 + bool(hidden)
 
 
-def norm_findings(effects: pd.DataFrame, names: Names) -> Iterator[str]:
-    """Yield what batch norm changed in each network, from the rows of depth_effects that compare batch norms."""
-    for _, row in effects[effects["hidden"] != ""].iterrows():
-        norm, _, _ = row["compared"].partition(" - ")
-        yield effect(names.norm(norm), f"of {names.network(row['hidden'])}", estimate(row))
+def accuracy_findings(study: Study) -> Iterator[str]:
+    """Yield what every network reached, with each batch norm of which a trial completed."""
+    for network in dict.fromkeys(hidden for hidden, _ in study.cells):
+        reached = [
+            f"{seeds(cell) if cell.mixed else accuracy(cell.accuracy)} {trained(norm, study.names.norms)}"
+            for (hidden, norm), cell in study.cells.items()
+            if hidden == network and cell.n
+        ]
+        if reached:
+            yield sentence(f"{study.names.network(network)} reached a test accuracy of {listed(reached)}")
 
 
-def depth_findings(effects: pd.DataFrame, names: Names) -> Iterator[str]:
-    """Yield what depth changed with each batch norm, from the rows of depth_effects that compare networks."""
-    for _, row in effects[effects["hidden"] == ""].iterrows():
-        deep, _, shallow = row["compared"].partition(" - ")
-        if names.shared(deep) or names.shared(shallow):
-            who = f"going from {names.network(shallow)} to {names.network(deep)}"
-        else:
-            who = f"going from {layers(shallow)} to {layers(deep)} layers"
-        yield effect(who, names.with_norm(row["batch_norm"]), estimate(row))
+def norm_findings(study: Study) -> Iterator[str]:
+    """Yield what batch norm changed in each network."""
+    for (hidden, norm), effect in study.of_norm.items():
+        yield seen(batch_norm(norm, study.names.norms), f"of {study.names.network(hidden)}", effect)
 
 
-def chance_findings(summary: pd.DataFrame, chance: float, names: Names) -> Iterator[str]:
-    """Yield how many completed seeds of depth_summary stayed at `chance`, an accuracy, or that all escaped it."""
-    level = f"chance level ({percent(chance)} %)"
-    stuck = summary[summary["escaped"] < summary["n"]]
-    if stuck.empty and summary["n"].sum():
+def depth_findings(study: Study) -> Iterator[str]:
+    """Yield what depth changed with each batch norm."""
+    for (norm, deep), effect in study.of_depth.items():
+        yield seen(study.names.going(study.shallow, deep), trained(norm, study.names.norms), effect)
+
+
+def chance_findings(study: Study) -> Iterator[str]:
+    """Yield how many completed seeds stayed at chance level, or that all escaped it."""
+    level = f"chance level ({percent(study.chance.accuracy)} %)"
+    stuck = {setting: cell for setting, cell in study.cells.items() if cell.escaped < cell.n}
+    if not stuck and any(cell.n for cell in study.cells.values()):
         yield f"Every network that completed escaped {level}."
-    for _, row in stuck.iterrows():
-        mixed = ": a t interval would describe neither part" if row["escaped"] else ""
-        yield f"{row['n'] - row['escaped']} of {row['n']} seeds of {_cell(row, names)} stayed at {level}{mixed}."
+    for setting, cell in stuck.items():
+        yield f"{cell.n - cell.escaped} of {cell.n} seeds of {_name(study, *setting)} stayed at {level}."
 
 
-def lost_findings(summary: pd.DataFrame, names: Names) -> Iterator[str]:
+def lost_findings(study: Study) -> Iterator[str]:
     """Yield which trials diverged, and which failed."""
-    for _, row in summary.iterrows():
-        every = row["n"] + row["n_diverged"] + row["n_failed"]
-        for column, what in (("n_diverged", "diverged"), ("n_failed", "failed")):
-            if row[column]:
-                yield f"Of {every} trials of {_cell(row, names)}, {row[column]} {what}."
+    for setting, cell in study.cells.items():
+        every = cell.n + cell.diverged + cell.failed
+        for count, what in ((cell.diverged, "diverged"), (cell.failed, "failed")):
+            if count:
+                yield f"Of {every} trials of {_name(study, *setting)}, {count} {what}."
 
 
-def findings(summary: pd.DataFrame, effects: pd.DataFrame, chance: float) -> list[str]:
-    """Return every sentence about a whole study."""
-    names = Names.of(summary)
-    return [
-        *norm_findings(effects, names),
-        *depth_findings(effects, names),
-        *chance_findings(summary, chance, names),
-        *lost_findings(summary, names),
-    ]
+def findings(study: Study) -> list[str]:
+    """Return every sentence about a study."""
+    rules = (accuracy_findings, norm_findings, depth_findings, chance_findings, lost_findings)
+    return [finding for rule in rules for finding in rule(study)]
 
 
-def estimate(row: "pd.Series[float]", prefix: str = "") -> Estimate:
-    """Return the estimate that a table's row holds in n and the columns `prefix` + mean, sd, low and high."""
-    mean, sd, low, high = (row[f"{prefix}{part}"] for part in ("mean", "sd", "low", "high"))
-    return Estimate(int(row["n"]), mean, *(None if pd.isna(value) else value for value in (sd, low, high)))
-
-
-def _cell(row: "pd.Series[float]", names: Names) -> str:
-    return f"{names.network(str(row['hidden']))} {names.with_norm(str(row['batch_norm']))}"
+def _name(study: Study, hidden: str, norm: str) -> str:
+    return f"{study.names.network(hidden)} {trained(norm, study.names.norms)}"

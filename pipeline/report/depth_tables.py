@@ -1,13 +1,12 @@
 """The tables of the depth study: what every network reached, what batch norm changed, and what depth changed."""
 
-import math
 from collections.abc import Sequence
 
 import pandas as pd
 
 from pipeline.records import Chance, TrialRecord
-from pipeline.report.escape import escape_table, mixed_settings
-from pipeline.report.tables import by_setting, effects_table, shown
+from pipeline.report.escape import escape_table, masked_effects
+from pipeline.report.tables import by_setting
 
 BY = ("hidden", "batch_norm")
 
@@ -25,23 +24,23 @@ def depth_effects(records: Sequence[TrialRecord], chance: Chance) -> pd.DataFram
     First those of batch norm, by network; then those of depth, the deepest network minus the shallowest, by batch norm,
     unless all are equally deep. What is compared is empty in BY. A mixed cell leaves an effect without interval.
     """
-    of_norm = effects_table(records, ("hidden",), "batch_norm")
+    of_norm = masked_effects(records, chance, ("hidden",), "batch_norm")
     of_norm.insert(1, "batch_norm", "")
-    ends = _ends(records)
-    at_ends = [record for record in records if record.spec.network.hidden in ends]
-    of_depth = effects_table(at_ends, ("batch_norm",), "hidden", baseline=ends[0])
+    of_depth = masked_effects(at_ends(records), chance, ("batch_norm",), "hidden", shallowest(records))
     of_depth.insert(0, "hidden", "")
-    frame = pd.concat([part for part in (of_norm, of_depth) if len(part)] or [of_norm], ignore_index=True)
-    mixed = {tuple(map(shown, setting)) for setting in mixed_settings(records, chance, BY)}
-    unclear = [
-        any((hidden or side, norm or side) in mixed for side in compared.split(" - "))
-        for hidden, norm, compared in zip(frame["hidden"], frame["batch_norm"], frame["compared"], strict=True)
-    ]
-    frame.loc[unclear, ["low", "high"]] = math.nan
-    return frame
+    return pd.concat([part for part in (of_norm, of_depth) if len(part)] or [of_norm], ignore_index=True)
 
 
-def _ends(records: Sequence[TrialRecord]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the shallowest and the deepest network; of equals the first."""
-    networks = [hidden for (hidden,) in by_setting(records, ("hidden",), ascending=False)]
-    return min(networks, key=len), max(networks, key=len)
+def shallowest(records: Sequence[TrialRecord]) -> tuple[int, ...]:
+    """Return the hidden sizes of the network with the fewest layers; of equals the first."""
+    return min(_networks(records), key=len)
+
+
+def at_ends(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return the trials of the shallowest and of the deepest network; of equals the first."""
+    ends = (shallowest(records), max(_networks(records), key=len))
+    return [record for record in records if record.spec.network.hidden in ends]
+
+
+def _networks(records: Sequence[TrialRecord]) -> list[tuple[int, ...]]:
+    return [hidden for (hidden,) in by_setting(records, ("hidden",), ascending=False)]

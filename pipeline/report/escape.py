@@ -1,4 +1,4 @@
-"""Which networks left chance level, and when: cells of seeds, and the tables that show what became of each.
+"""Which networks left chance level, and when: cells of seeds, how they compare, and the tables that show it.
 
 A cell is one setting with all its seeds. Where some of them escaped chance level and others did not, it is mixed: the
 accuracies lie in two heaps, a t interval would describe neither, and so none is given (DESIGN, "Statistics").
@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
-from pipeline.inference import SHARE, Estimate, above_chance, mean_interval, share_interval
+from pipeline.inference import SHARE, SHARE_DIFFERENCE, Estimate, above_chance, mean_interval, share_interval
 from pipeline.records import WINDOW, Chance, Status, TrialRecord
 from pipeline.report import style
 from pipeline.report.tables import SUMMARY_COLUMNS, by_setting, effects_table, metric, summary_table
@@ -22,9 +22,6 @@ BELOW = 0.99
 """Training has begun to learn when its loss falls below this part of chance level's."""
 
 BY = ("init", "sigma", "batch_norm")
-Effects: TypeAlias = Mapping[tuple[str, str], Estimate]
-"""(initialisation in words, batch norm) -> the difference that it makes to the test accuracy, as a share."""
-
 ESCAPE_COLUMNS = ("escaped", "escaped_share", "escaped_low", "escaped_high", "first_step_median", "never")
 
 
@@ -95,8 +92,7 @@ class Cell:
     @property
     def accuracy(self) -> Estimate:
         """The mean test accuracy; without an interval where the cell is mixed."""
-        estimate = mean_interval([seed.accuracy for seed in self.seeds], bounds=SHARE)
-        return Estimate(estimate.n, estimate.mean, estimate.sd) if self.mixed else estimate
+        return _unless(self.mixed, mean_interval([seed.accuracy for seed in self.seeds], bounds=SHARE))
 
     @property
     def first_step(self) -> float | None:
@@ -110,14 +106,64 @@ class Cell:
         return sum(seed.first_step is None for seed in self.seeds) if self.windowed else None
 
 
-def cells(records: Iterable[TrialRecord], chance: Chance, by: Sequence[str] = BY) -> list[Cell]:
+@dataclass(frozen=True)
+class Effect:
+    """How two cells compare in test accuracy, seed by seed.
+
+    Attributes:
+        differences: one minus the other, as shares, of the pairs of seeds that completed in both, by replicate.
+        mixed: whether one of the cells is mixed, so that the differences lie in heaps as well.
+    """
+
+    differences: tuple[float, ...]
+    mixed: bool
+
+    @property
+    def estimate(self) -> Estimate:
+        """The mean difference; without an interval where the differences lie in heaps."""
+        return _unless(self.mixed, mean_interval(self.differences, bounds=SHARE_DIFFERENCE))
+
+
+Effects: TypeAlias = Mapping[tuple[Any, ...], Effect]
+"""The values of a setting's parameters, last that of the parameter in question -> what it changes."""
+
+
+def compare(on: Cell, off: Cell) -> Effect:
+    """Return what `on` reaches more than `off`, over the pairs of seeds that completed in both."""
+    without = {seed.replicate: seed.accuracy for seed in off.seeds}
+    pairs = [(seed.accuracy, without[seed.replicate]) for seed in on.seeds if seed.replicate in without]
+    return Effect(tuple(a - b for a, b in pairs), on.mixed or off.mixed)
+
+
+def cells(records: Iterable[TrialRecord], chance: Chance, by: Sequence[str] = BY) -> dict[tuple[Any, ...], Cell]:
     """Return the settings of a grid over the parameters `by` in plan order, each with what its seeds did."""
-    return [_cell(group, chance) for group in by_setting(records, by, ascending=False).values()]
+    groups = by_setting(records, by, ascending=False)
+    return {setting: _cell(group, chance) for setting, group in groups.items()}
 
 
-def mixed_settings(records: Iterable[TrialRecord], chance: Chance, by: Sequence[str] = BY) -> set[tuple[Any, ...]]:
-    """Return the settings of a grid over the parameters `by` whose cells are mixed."""
-    return {setting for setting, group in by_setting(records, by).items() if _cell(group, chance).mixed}
+def paired_effects(
+    records: Iterable[TrialRecord], chance: Chance, by: Sequence[str], of: str, baseline: Any = "none"
+) -> Effects:
+    """Return what the parameter `of` does: for the settings of `by`, each of its values against the `baseline`.
+
+    In the order of the rows of `effects_table`, which averages the same differences.
+    """
+    effects: dict[tuple[Any, ...], Effect] = {}
+    for setting, group in by_setting(records, by, ascending=False).items():
+        values = cells(group, chance, (of,))
+        if off := values.pop((baseline,), None):
+            effects |= {(*setting, *value): compare(on, off) for value, on in values.items()}
+    return effects
+
+
+def masked_effects(
+    records: Sequence[TrialRecord], chance: Chance, by: Sequence[str], of: str, baseline: Any = "none"
+) -> pd.DataFrame:
+    """Return the `effects_table` of the test accuracy, without intervals where one of the two cells is mixed."""
+    frame = effects_table(records, by, of, baseline)
+    effects = paired_effects(records, chance, by, of, baseline)
+    frame.loc[[effect.mixed for effect in effects.values()], ["low", "high"]] = math.nan
+    return frame
 
 
 def first_step_below(batch_losses: Sequence[float], loss: float) -> int | None:
@@ -131,7 +177,7 @@ def escape_table(records: Sequence[TrialRecord], chance: Chance, by: Sequence[st
     escaped counts the completed seeds that left chance level, with its share and that share's 95 % interval (Wilson);
     first_step_median and never are those of Cell. Mixed cells have no t intervals.
     """
-    found = cells(records, chance, by)
+    found = cells(records, chance, by).values()
     frame = summary_table(records, by, ascending=False)
     mixed = [cell.mixed for cell in found]
     ends = [name for name in SUMMARY_COLUMNS if name.endswith(("_low", "_high"))]
@@ -143,37 +189,13 @@ def escape_table(records: Sequence[TrialRecord], chance: Chance, by: Sequence[st
 
 
 def norm_effects(records: Sequence[TrialRecord], chance: Chance) -> pd.DataFrame:
-    """Return what batch norm does to the test accuracy, on minus off, by init and sigma: see `effects_table`.
-
-    Where one of the two cells is mixed, the differences lie in heaps as well and get no interval.
-    """
-    frame = effects_table(records, ("init", "sigma"), "batch_norm")
-    mixed = {(InitSpec(init, sigma), norm) for init, sigma, norm in mixed_settings(records, chance)}
-    unclear = [any((init, norm) in mixed for norm in norms) for init, *norms in _compared(frame)]
-    frame.loc[unclear, ["low", "high"]] = math.nan
-    return frame
-
-
-def estimates(effects: pd.DataFrame) -> Effects:
-    """Return the rows of `norm_effects`, by what they are about."""
-    numbers = effects[["n", "mean", "sd", "low", "high"]].itertuples(index=False)
-    return {
-        (initialisation(init), norm): Estimate(int(n), mean, *(None if math.isnan(x) else x for x in rest))
-        for (init, norm, _), (n, mean, *rest) in zip(_compared(effects), numbers, strict=True)
-    }
+    """Return what batch norm does to the test accuracy, on minus off, by init and sigma: see `masked_effects`."""
+    return masked_effects(records, chance, ("init", "sigma"), "batch_norm")
 
 
 def initialisation(init: InitSpec) -> str:
     """Return in words how weights start: "σ = 0.1", "He initialisation"."""
     return style.scale_label(init) + (" initialisation" if init.sigma is None else "")
-
-
-def _compared(effects: pd.DataFrame) -> list[tuple[InitSpec, str, str]]:
-    """Return for every row how the weights start, the batch norm, and that with which it is compared."""
-    columns = zip(effects["init"], effects["sigma"], effects["compared"], strict=True)
-    return [
-        (InitSpec(init, None if pd.isna(sigma) else sigma), *compared.split(" - ")) for init, sigma, compared in columns
-    ]
 
 
 def _cell(group: Sequence[TrialRecord], chance: Chance) -> Cell:
@@ -201,3 +223,8 @@ def _escapes(cell: Cell) -> tuple[float | None, ...]:
     """Return the cells of ESCAPE_COLUMNS."""
     low, high = cell.share or (None, None)
     return cell.escaped, cell.escaped / cell.n if cell.n else None, low, high, cell.first_step, cell.never
+
+
+def _unless(mixed: bool, estimate: Estimate) -> Estimate:
+    """Return the estimate, without its interval if it is of values that lie in two heaps."""
+    return Estimate(estimate.n, estimate.mean, estimate.sd) if mixed else estimate

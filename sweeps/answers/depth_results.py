@@ -7,11 +7,11 @@ from rich.console import Console
 
 from pipeline.records import Diagnosis
 from pipeline.report.depth import accuracy_by_depth
-from pipeline.report.depth_findings import Names, findings
+from pipeline.report.depth_findings import findings
 from pipeline.run.stage import StageResult
 from sweeps.answers.depth_figures import curves, figure_name, of_network
-from sweeps.answers.depth_sections import Found, chance_accuracy, own_tables, sections
-from sweeps.answers.grids import measured_chance, tested_split, write_answer
+from sweeps.answers.depth_sections import Found, own_tables, sections, study
+from sweeps.answers.grids import diagnosis, measured_chance, tested_split, write_answer
 from sweeps.depth import Depth
 from sweeps.grid import budgets, stages
 from sweeps.question import Finished, Question
@@ -28,15 +28,13 @@ def write(answer: Found, finished: Finished, console: Console) -> None:
     Raises:
         HostError: no trial completed because trials failed.
     """
-    tables = own_tables(answer)
-    sentences = findings(tables["summary"], tables["effects"], chance_accuracy(answer))
-    write_answer(answer, finished, console, sentences, figures(answer))
+    write_answer(answer, finished, console, findings(study(answer)), figures(answer))
 
 
 def figures(answer: Found) -> Iterator[tuple[str, Figure]]:
     """Yield test accuracy by depth, and the learning curves of every network, by name."""
-    yield "test-accuracy", accuracy_by_depth(answer.records, chance_accuracy(answer))
-    names = Names.of(own_tables(answer)["summary"])
+    yield "test-accuracy", accuracy_by_depth(answer.records, diagnosis(answer).chance.accuracy)
+    names = study(answer).names
     for hidden in names.networks:
         yield figure_name(hidden, names), curves(of_network(answer.records, hidden))
 

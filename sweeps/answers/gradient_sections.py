@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.report.document import Block, Bullets, Section, Table, Text
-from sweeps.answers.wording import listed
+from pipeline.report.findings import listed
 from sweeps.gradient_check import Checked, Compared
 
 TITLE = "i) Gradient check"

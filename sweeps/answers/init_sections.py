@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from pipeline.diagnosis import ROWS
-from pipeline.inference import ESCAPE_PROBABILITY
 from pipeline.records import WINDOW, Chance
 from pipeline.report import escape, sensitivity, style
-from pipeline.report import findings as rules
 from pipeline.report.document import Block, Bullets, Picture, Section, Table, Text
-from pipeline.report.findings import percent
+from pipeline.report.init_findings import sensitivity as said
 from pipeline.run.stage import StageResult
+from pipeline.spec import InitSpec
 from sweeps.answers.grids import diagnosis
-from sweeps.answers.wording import changed, counted, reached, rows
+from sweeps.answers.wording import attained, changed, counted, escape_defined, intervals, was_run
 from sweeps.init_sensitivity import InitSensitivity
 from sweeps.question import Answer
 
@@ -23,9 +23,11 @@ Found = Answer[InitSensitivity, StageResult]
 
 def findings(answer: Found) -> tuple[str, ...]:
     """Return what came out, in sentences."""
-    chance = diagnosis(answer).chance
-    effects = escape.estimates(escape.norm_effects(answer.records, chance))
-    return rules.sensitivity(escape.cells(answer.records, chance), effects)
+    return said(list(_cells(answer).values()))
+
+
+def _cells(answer: Found) -> dict[tuple[Any, ...], escape.Cell]:
+    return escape.cells(answer.records, diagnosis(answer).chance)
 
 
 def figures(answer: Found) -> tuple[Picture, ...]:
@@ -60,14 +62,14 @@ def _rows(answer: Found) -> int:
 def sections(answer: Found) -> list[Section]:
     """Return item v) of the assignment."""
     chance = diagnosis(answer).chance
-    effects = escape.estimates(escape.norm_effects(answer.records, chance))
+    effects = escape.paired_effects(answer.records, chance, ("init", "sigma"), "batch_norm")
     losses, accuracies, spreads = (replace(picture, name=f"init-{picture.name}") for picture in figures(answer))
     blocks: tuple[Block, ...] = (
         Text(_what_was_run(answer)),
         Bullets(findings(answer)),
         losses,
         accuracies,
-        _summary(escape.cells(answer.records, chance), chance),
+        _summary(list(_cells(answer).values()), chance),
         *([_effects(effects)] if effects else []),
         spreads,
     )
@@ -75,18 +77,16 @@ def sections(answer: Found) -> list[Section]:
 
 
 def _what_was_run(answer: Found) -> str:
-    config, data, chance = answer.configuration, answer.conclusion.stage.fixed.data, diagnosis(answer).chance
-    return (
-        f"{counted(len(answer.records), 'network')} with hidden layers of {style.hidden_label(config.hidden)} units "
-        f"saw {rows(data)}; lambda {config.lambda_:g}, {config.optimizer.name} with batches of {config.batch_size}, "
-        f"{counted(config.cycles, 'cycle')} of {2 * config.step_size} epochs between the learning rates "
-        f"{config.eta_min:g} and {config.eta_max:g}. Every setting was trained with the same "
-        f"{counted(config.replicates, 'pair')} of seeds. σ is the standard deviation of all weights of all layers. "
-        f"Chance level, what the best constant guess reaches, is {percent(chance.accuracy)} % of the test rows and a "
-        f"training loss of {chance.loss:.3f} nats. A network has escaped it if as many right guesses would have a "
-        f"probability of at most {ESCAPE_PROBABILITY:g}. Where some seeds of a setting escaped and others did not, "
-        "every seed is given and no t interval. Intervals are over training seeds; each stands for itself: of many, 1 "
-        "in 20 misses."
+    config, stage = answer.configuration, answer.conclusion.stage
+    scales = dict.fromkeys(record.spec.init for record in answer.records)
+    networks = f"networks with hidden layers of {style.hidden_label(config.hidden)} units"
+    return " ".join(
+        (
+            was_run(networks, config.batch_norm, stage, f", from {counted(len(scales), 'initialisation')}"),
+            "σ is the standard deviation of all weights of all layers.",
+            escape_defined(diagnosis(answer).chance),
+            intervals(_cells(answer).values(), stage.fixed.data.n_test),
+        )
     )
 
 
@@ -106,7 +106,7 @@ def _summary(cells: Sequence[escape.Cell], chance: Chance) -> Table:
             (
                 *(style.scale_label(cell.init), cell.batch_norm, str(cell.n)),
                 *([f"{cell.diverged} / {cell.failed}"] if lost else []),
-                *(_accuracy(cell), _escaped(cell)),
+                *(attained(cell), _escaped(cell)),
                 "–" if cell.first_step is None else f"{cell.first_step:,.0f}",
                 "–" if cell.never is None else str(cell.never),
             )
@@ -114,11 +114,6 @@ def _summary(cells: Sequence[escape.Cell], chance: Chance) -> Table:
         ),
         labels=2,
     )
-
-
-def _accuracy(cell: escape.Cell) -> str:
-    """Return mean and interval, or every seed."""
-    return ", ".join(percent(seed.accuracy) for seed in cell.seeds) if cell.mixed else reached(cell.accuracy)
 
 
 def _escaped(cell: escape.Cell) -> str:
@@ -132,12 +127,12 @@ def _effects(effects: escape.Effects) -> Table:
     """Return what batch norm did to the test accuracy."""
     return Table(
         "What batch norm does to the test accuracy, on minus off, in points: the mean over the pairs of seeds that "
-        "completed, and its 95 % interval. There is no interval where some seeds of a setting escaped chance level and "
-        "others did not, or where there is one pair.",
+        "completed, and its 95 % interval. There is none where the seeds lie in two heaps, are all alike, or are one "
+        "pair.",
         ("initialisation", "batch norm", "pairs", "difference (points)"),
         tuple(
-            (scale.removesuffix(" initialisation"), norm, str(estimate.n), changed(estimate))
-            for (scale, norm), estimate in effects.items()
+            (style.scale_label(InitSpec(init, sigma)), norm, str(effect.estimate.n), changed(effect))
+            for (init, sigma, norm), effect in effects.items()
         ),
         labels=2,
     )

@@ -7,7 +7,17 @@ import pandas as pd
 import pytest
 
 from pipeline.records import Chance, Status, TrialRecord
-from pipeline.report.escape import ESCAPE_COLUMNS, cells, escape_table, estimates, first_step_below, norm_effects
+from pipeline.report.escape import (
+    ESCAPE_COLUMNS,
+    Effect,
+    cells,
+    compare,
+    escape_table,
+    first_step_below,
+    masked_effects,
+    norm_effects,
+    paired_effects,
+)
 from pipeline.report.tables import SUMMARY_COLUMNS
 from pipeline.spec import DataSpec, InitSpec, NetworkSpec, ScheduleSpec, TrialSpec
 
@@ -59,19 +69,21 @@ def grid() -> list[TrialRecord]:
 
 
 def test_cells_come_in_plan_order_however_the_records_do(grid: list[TrialRecord]) -> None:
+    found = cells(grid[::-1], CHANCE)
     expected = [(init, norm) for init in (HE, LARGE, SMALL) for norm in ("none", "before")]
-    assert [(cell.init, cell.batch_norm) for cell in cells(grid[::-1], CHANCE)] == expected
-    assert [seed.replicate for seed in cells(grid[::-1], CHANCE)[0].seeds] == [0, 1, 2]
+    assert [(cell.init, cell.batch_norm) for cell in found.values()] == expected
+    assert list(found) == [(init.scheme, init.sigma, norm) for init, norm in expected]
+    assert [seed.replicate for seed in found["he", None, "none"].seeds] == [0, 1, 2]
 
 
 def test_a_seed_escapes_when_guessing_would_not_reach_its_accuracy(grid: list[TrialRecord]) -> None:
-    he, _, stuck, _, mixed, lossy = cells(grid, CHANCE)
+    he, _, stuck, _, mixed, lossy = cells(grid, CHANCE).values()
     assert (he.escaped, stuck.escaped, mixed.escaped) == (3, 0, 1)
     assert (he.mixed, stuck.mixed, mixed.mixed) == (False, False, True)
     assert [seed.escaped for seed in mixed.seeds] == [False, False, True]
     # one standard deviation of 1000 guesses is .0095: a point above chance level is luck, five are not
-    [lucky] = cells([trial(0, 0, HE, "none", 0.11)], CHANCE)
-    [real] = cells([trial(0, 0, HE, "none", 0.15)], CHANCE)
+    [lucky] = cells([trial(0, 0, HE, "none", 0.11)], CHANCE).values()
+    [real] = cells([trial(0, 0, HE, "none", 0.15)], CHANCE).values()
     assert (lucky.escaped, real.escaped) == (0, 1)
     assert (lossy.n, lossy.escaped, lossy.diverged, lossy.mixed) == (2, 2, 1, False)
 
@@ -85,17 +97,17 @@ def test_the_first_step_is_the_last_one_of_the_first_window_below(losses: tuple[
 
 
 def test_the_median_first_step_is_over_the_seeds_that_came_there(grid: list[TrialRecord]) -> None:
-    he, _, stuck, _, mixed, _ = cells(grid, CHANCE)
+    he, _, stuck, _, mixed, _ = cells(grid, CHANCE).values()
     assert (he.first_step, he.never) == (50, 0)
     assert (stuck.first_step, stuck.never) == (None, 3)
     assert (mixed.first_step, mixed.never) == (150, 2)
     pair = [trial(0, 0, HE, "none", 0.5), trial(0, 1, HE, "none", 0.5, losses=LATE)]
-    assert cells(pair, CHANCE)[0].first_step == 100
+    assert cells(pair, CHANCE)["he", None, "none"].first_step == 100
 
 
 def test_a_run_without_a_window_cannot_tell_who_never_began(grid: list[TrialRecord]) -> None:
     short = [trial(0, replicate, HE, "none", 0.5, losses=()) for replicate in range(2)]
-    [cell] = cells(short, CHANCE)
+    [cell] = cells(short, CHANCE).values()
     assert (cell.first_step, cell.never) == (None, None)
     assert pd.isna(escape_table(short, CHANCE)["never"][0])
 
@@ -132,19 +144,38 @@ def test_effects_are_paired_and_those_of_a_mixed_cell_have_no_interval(grid: lis
     assert frame.loc[2, ["low", "high"]].isna().all()
 
 
-def test_estimates_are_the_effects_by_name(grid: list[TrialRecord]) -> None:
-    found = estimates(norm_effects(grid, CHANCE))
-    assert list(found) == [("He initialisation", "before"), ("σ = 0.1", "before"), ("σ = 0.001", "before")]
-    he, _, mixed = found.values()
-    assert (he.n, he.mean, he.low is None) == (3, pytest.approx(0.03), False)
-    assert (mixed.n, mixed.low, mixed.high) == (2, None, None)
+@pytest.mark.parametrize(
+    ("by", "of", "baseline"), [(("init", "sigma"), "batch_norm", "none"), (("init", "batch_norm"), "sigma", 0.1)]
+)
+def test_the_rows_of_the_table_are_the_paired_effects_in_their_order(
+    by: tuple[str, ...], of: str, baseline: str | float, grid: list[TrialRecord]
+) -> None:
+    records = [record for record in grid if of == "batch_norm" or record.spec.init != HE]
+    frame = masked_effects(records, CHANCE, by, of, baseline)
+    effects = paired_effects(records, CHANCE, by, of, baseline)
+    assert len(frame) == len(effects) > 1
+    for (*setting, value), row, effect in zip(effects, frame.itertuples(), effects.values(), strict=True):
+        assert [getattr(row, name) for name in by if name != "sigma"] == [x for x in setting if isinstance(x, str)]
+        assert row.compared == f"{value} - {baseline}"
+        estimate = effect.estimate
+        assert (row.n, row.mean) == (estimate.n, pytest.approx(estimate.mean))
+        assert math.isnan(row.low) is (estimate.low is None) is effect.mixed
+
+
+def test_cells_are_compared_over_the_seeds_that_completed_in_both(grid: list[TrialRecord]) -> None:
+    he, he_norm, _, _, mixed, lossy = cells(grid, CHANCE).values()
+    assert compare(he_norm, he) == Effect(pytest.approx((0.02, 0.03, 0.04)), mixed=False)
+    assert compare(lossy, mixed) == Effect(pytest.approx((0.4, 0.4)), mixed=True)
+    assert compare(mixed, lossy).mixed
+    assert compare(lossy, mixed).estimate.low is None
 
 
 def test_a_grid_of_one_kind_of_batch_norm_has_no_effects(grid: list[TrialRecord]) -> None:
     for norm in ("none", "before"):
         alone = [record for record in grid if record.spec.network.batch_norm == norm]
         assert len(escape_table(alone, CHANCE)) == 3
-        assert estimates(norm_effects(alone, CHANCE)) == {}
+        assert len(norm_effects(alone, CHANCE)) == 0
+        assert paired_effects(alone, CHANCE, ("init", "sigma"), "batch_norm") == {}
 
 
 def test_a_cell_of_which_nothing_completed_is_empty() -> None:
@@ -152,5 +183,5 @@ def test_a_cell_of_which_nothing_completed_is_empty() -> None:
     frame = escape_table(lost, CHANCE)
     assert frame["escaped"].tolist() == [0]
     assert frame[["escaped_share", "escaped_low", "first_step_median", "never"]].isna().all(axis=None)
-    [cell] = cells(lost, CHANCE)
+    [cell] = cells(lost, CHANCE).values()
     assert (cell.n, cell.diverged, cell.share, cell.accuracy.n) == (0, 2, None, 0)

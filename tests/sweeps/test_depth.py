@@ -117,7 +117,7 @@ def test_the_report_shows_three_layers_first_and_deeper_networks_then(out: Path)
     assert [(layers, hidden) for layers, hidden, *_ in rows] == [
         (str(hidden.count("-") + 2), hidden) for hidden in NETWORKS for _ in range(2)
     ]
-    for part in ("4 networks, each without batch norm and with batch norm before the activation", "2 pairs of seeds"):
+    for part in ("4 networks, without batch norm and with batch norm before the activation", "2 pairs of seeds"):
         assert part in text(three)
     for part in ("lambda 0.005", "batches of 20", "1 cycle of 2 epochs", "tiny", "of at most 0.001"):
         assert part in text(three)
