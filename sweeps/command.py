@@ -9,14 +9,16 @@ TARGETS = ("gradient-check", "init-sensitivity", "report", "assignment", "data")
 """Entries with a make target of their name; that of every other one is sweep-<name>."""
 
 
-def command(name: str, options: Options, flags: Iterable[str] = ()) -> str:
+def command(name: str, options: Options, flags: Iterable[str] = (), *, here: bool = False) -> str:
     """Return the make line that runs a sweep with what decides its results: these options, and `flags` of its own.
 
-    Where data, results and networks lie, and how many workers there are, is left out: that is another machine's.
+    Where results lie and how many workers there are is left out, as that is another machine's; where the data lie too,
+    unless the line is to be typed `here`.
     """
     default = Options()
     variables = {
         "DATASET": options.dataset,
+        "DATA_DIR": options.data_dir if here else None,
         "SCALE": options.scale if options.scale != default.scale else None,
         "RUN": options.run,
         "SEED": options.seed if options.seed != default.seed else None,

@@ -32,17 +32,17 @@ def tell(question: Question[Config, Conclusion], options: Options, data_name: st
     folder = run_folder(question.name, data_name, options)
     options = replace(options, dataset=options.dataset or data_name)
     if not (folder / STUDY).exists():
-        line = command(question.name, options)
+        line = command(question.name, options, here=True)
         return _untold(question, "This sweep has not run. This command runs it:", line)
     with Study.stored(folder / STUDY) as study:
         fingerprint = study.configuration()
     _check_data(folder, data_name, fingerprint)
-    line = _command(question, options, fingerprint)
     try:
         answer = stored(question, folder)
     except (UnfinishedError, UnmeasuredError) as missing:
+        line = _command(question, options, fingerprint, here=True)
         return _untold(question, f"This sweep is not complete: {missing}. This command goes on with it:", line)
-    return Told(question.sections(answer), _origin(question, answer, line))
+    return Told(question.sections(answer), _origin(question, answer, _command(question, options, fingerprint)))
 
 
 def stored(question: Question[Config, Conclusion], folder: Path) -> Answer[Config, Conclusion]:
@@ -96,8 +96,11 @@ def _origin(question: Question[Any, Any], answer: Answer[Any, Any], line: str) -
     )
 
 
-def _command(question: Question[Any, Any], options: Options, fingerprint: Mapping[str, Any]) -> str:
-    """Return the line that repeats a stored run, or goes on with it."""
+def _command(
+    question: Question[Any, Any], options: Options, fingerprint: Mapping[str, Any], *, here: bool = False
+) -> str:
+    """Return the line that repeats a stored run, or `here` goes on with it."""
     config = _configuration(question, fingerprint)
     options = replace(options, seed=fingerprint["seed"], pack_width=fingerprint["pack_width"])
-    return command(question.name, options, changed(question.configuration.at_scale(options.scale), config))
+    flags = changed(question.configuration.at_scale(options.scale), config)
+    return command(question.name, options, flags, here=here)

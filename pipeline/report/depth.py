@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.records import TrialRecord
+from pipeline.records import Chance, TrialRecord
 from pipeline.report import dots, style
 from pipeline.report.tables import by_setting, in_order, values_of
 
@@ -17,13 +17,13 @@ LETTERS = 72
 
 
 def accuracy_by_depth(
-    records: Sequence[TrialRecord], chance_accuracy: float, *, title: str = "Test accuracy by depth"
+    records: Sequence[TrialRecord], chance: Chance, *, title: str = "Test accuracy by depth"
 ) -> Figure:
     """Draw the test accuracy of every trial, network by network in the order of the records.
 
     Args:
         records: of networks with and without batch norm, that otherwise differ in their seeds only.
-        chance_accuracy: that of the best constant guess, as a share.
+        chance: what the best constant guess comes to.
         title: the headline.
     """
     records = in_order(records)
@@ -35,32 +35,34 @@ def accuracy_by_depth(
             return figure
         groups = by_setting(records, ("hidden", "batch_norm"))
         cells = [(networks.index(hidden), group) for (hidden, _), group in groups.items()]
-        panels = _panels(figure, records, chance_accuracy)
+        panels = _panels(figure, records, chance)
         for axes in panels:
-            dots.draw_cells(axes, cells, dots.norms_of(records), chance_accuracy)
+            dots.draw_cells(axes, cells, dots.norms_of(records), chance)
             axes.grid(visible=False, axis="x")
         axes.set_xticks(range(len(networks)), [network_label(hidden, LETTERS // len(networks)) for hidden in networks])
         axes.set_xlim(-0.5, len(networks) - 0.5)
         axes.set_xlabel("layers, and units in the hidden ones")
         panels[0].set_ylabel("test accuracy (%)")
-        figure.legend(handles=dots.legend(records, chance_accuracy), loc="outside lower center", ncols=2)
+        figure.legend(handles=dots.legend(records, chance), loc="outside lower center", ncols=2)
     return figure
 
 
-def _panels(figure: Figure, records: Sequence[TrialRecord], chance: float) -> list[Axes]:
+def _panels(figure: Figure, records: Sequence[TrialRecord], chance: Chance) -> list[Axes]:
     """Return the panel of the accuracies; where all lie far above chance level that has a panel of its own below.
 
     Half a point would not be seen on an axis that reaches down to chance level; the axis is broken, and marked so.
     """
-    values = values_of(records, "test_accuracy")
-    if dots.lost(records) or not values or min(values) - chance <= max(FAR * (max(values) - min(values)), LEAST):
+    values = values_of(records, "test_accuracy") or [chance.accuracy]
+    near = min(values) - chance.accuracy <= max(FAR * (max(values) - min(values)), LEAST)
+    if dots.lost(records) or near:
         axes = figure.add_subplot()
-        dots.fit(axes, records, chance)
+        dots.fit(axes, records, chance.accuracy)
         return [axes]
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(7, 1))
     dots.fit(upper, records)
-    lower.set_ylim(100 * chance - 1, 100 * chance + 1)
-    lower.set_yticks([100 * chance], [f"{100 * chance:.4g}"])
+    level = 100 * chance.accuracy
+    lower.set_ylim(level - 1, level + 1)
+    lower.set_yticks([level], [f"{level:.4g}"])
     upper.spines["bottom"].set_visible(False)
     upper.tick_params(axis="x", bottom=False)
     for axes, end in ((upper, 0), (lower, 1)):

@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from pipeline.inference import above_chance
-from pipeline.records import Status, TrialRecord
+from pipeline.records import Chance, Status, TrialRecord
 from pipeline.report import style
+from pipeline.report.escape import has_escaped
 from pipeline.report.tables import values_of
 
 SHIFT, FAN = 0.26, 0.14
@@ -29,7 +29,7 @@ def draw_cells(
     axes: Axes,
     cells: Iterable[tuple[float, Sequence[TrialRecord]]],
     norms: Sequence[str],
-    chance: float,
+    chance: Chance,
     *,
     room: float = 1.0,
     x: Callable[[float], float] = float,
@@ -40,11 +40,11 @@ def draw_cells(
         axes: where to; y is the accuracy in per cent.
         cells: (place, trials that differ in their seeds only).
         norms: the values of batch_norm in the whole figure.
-        chance: the accuracy of the best constant guess, as a share.
+        chance: what the best constant guess comes to.
         room: from place to place.
         x: the position on the axis of a place, or of what lies between two.
     """
-    style.chance_line(axes, 100 * chance)
+    style.chance_line(axes, 100 * chance.accuracy)
     for place, group in cells:
         norm = group[0].spec.network.batch_norm
         middle = place + room * SHIFT * (norms.index(norm) - (len(norms) - 1) / 2)
@@ -73,7 +73,7 @@ def fit(axes: Axes, records: Sequence[TrialRecord], *others: float) -> None:
         style.say(axes, "no trial completed" if lost(records) else "the test set was kept closed")
 
 
-def legend(records: Sequence[TrialRecord], chance: float) -> list[Line2D]:
+def legend(records: Sequence[TrialRecord], chance: Chance) -> list[Line2D]:
     """Return what the marks of the whole figure mean."""
     looks = [style.LOOKS[norm] for norm in norms_of(records)]
     handles = [
@@ -85,14 +85,13 @@ def legend(records: Sequence[TrialRecord], chance: float) -> list[Line2D]:
     if lost(records):
         text = "a trial did not complete"
         handles.append(Line2D([], [], color=style.GREY, marker="x", linestyle="", markeredgewidth=2, label=text))
-    return [*handles, style.chance_handle(f"chance level, {100 * chance:.2f} %")]
+    return [*handles, style.chance_handle(f"chance level, {100 * chance.accuracy:.2f} %")]
 
 
-def _has_mean(group: Sequence[TrialRecord], chance: float) -> bool:
+def _has_mean(group: Sequence[TrialRecord], chance: Chance) -> bool:
     """Whether all trials completed, and all of them escaped chance level, or none."""
     values = values_of(group, "test_accuracy")
-    escaped = {above_chance(value, chance, group[0].spec.data.n_test) for value in values}
-    return len(values) == len(group) and len(escaped) == 1
+    return len(values) == len(group) and len({has_escaped(record, chance) for record in group}) == 1
 
 
 def lost(records: Iterable[TrialRecord]) -> bool:

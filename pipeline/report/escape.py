@@ -32,7 +32,7 @@ class Seed:
     Attributes:
         replicate: which pair of seeds.
         accuracy: on the test rows, as a share.
-        escaped: whether that is more than chance level can explain.
+        escaped: whether it left chance level, see `has_escaped`.
         first_step: the last step of the first window of records.WINDOW steps whose mean mini-batch loss was below
             BELOW x chance level; None where there is none.
     """
@@ -214,9 +214,20 @@ def _cell(group: Sequence[TrialRecord], chance: Chance) -> Cell:
     )
 
 
+def has_escaped(record: TrialRecord, chance: Chance) -> bool:
+    """Whether a completed trial left chance level: it has learned its training rows, or it is right too often.
+
+    That is, its training loss ended below BELOW x chance level's, or guessing would reach its test accuracy with a
+    probability of at most ESCAPE_PROBABILITY. With few test rows the latter alone would miss what has learned much.
+    """
+    loss, accuracy = metric(record, "train_loss"), metric(record, "test_accuracy")
+    learned = loss is not None and loss < BELOW * chance.loss
+    return learned or (accuracy is not None and above_chance(accuracy, chance.accuracy, record.spec.data.n_test))
+
+
 def _seed(record: TrialRecord, accuracy: float, chance: Chance) -> Seed:
-    escaped = above_chance(accuracy, chance.accuracy, record.spec.data.n_test)
-    return Seed(record.replicate, accuracy, escaped, first_step_below(record.batch_losses, BELOW * chance.loss))
+    first = first_step_below(record.batch_losses, BELOW * chance.loss)
+    return Seed(record.replicate, accuracy, has_escaped(record, chance), first)
 
 
 def _escapes(cell: Cell) -> tuple[float | None, ...]:

@@ -4,6 +4,7 @@ The same document gives the same bytes, wherever it is written and whatever font
 """
 
 import json
+import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,11 @@ def publish(document: Document, folder: Path) -> tuple[Path, Path]:
     _remove_others(figures, {f"{name}.svg" for name in names})
     text, page = folder / "report.md", folder / "report.pdf"
     files.write_text(text, markdown(document))
-    content = typeset(document, {f"{name}.svg": (figures / f"{name}.svg").read_bytes() for name in names})
+    try:
+        content = typeset(document, {f"{name}.svg": (figures / f"{name}.svg").read_bytes() for name in names})
+    except HostError:
+        page.unlink(missing_ok=True)  # an earlier one would pass for this one
+        raise
     with files.atomic(page) as file:
         file.write(content)
     return page, text
@@ -68,8 +73,8 @@ def typeset(document: Document, figures: Mapping[str, bytes], **how: Any) -> byt
         import typst  # noqa: PLC0415  (an extra)
     except ImportError as error:
         raise HostError(
-            "a PDF must be set by the package typst, got no such package (pip install '.[report]' brings it); "
-            "report.md holds the same content"
+            f"a PDF must be set by the package typst, got no such package ({sys.executable} -m pip install typst "
+            "brings it); report.md holds the same content"
         ) from error
     world = {"main.typ": TEMPLATE.read_bytes(), "document.json": json.dumps(plain(document)).encode(), **figures}
     content: bytes = typst.compile(world, ignore_system_fonts=True, **how)

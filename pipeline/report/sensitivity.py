@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
-from pipeline.records import WINDOW, Spread, Status, TrialRecord
+from pipeline.records import WINDOW, Chance, Spread, Status, TrialRecord
 from pipeline.report import dots, scales, style
 from pipeline.report.curves import line_legend, mark_cycle_ends
 from pipeline.report.tables import in_order
@@ -134,7 +134,7 @@ def _loss_limits(
 
 def accuracy_against_sigma(
     records: Sequence[TrialRecord],
-    chance_accuracy: float,
+    chance: Chance,
     *,
     title: str = "Test accuracy against the scale of the initial weights",
 ) -> Figure:
@@ -142,7 +142,7 @@ def accuracy_against_sigma(
 
     Args:
         records: that differ in the scale of the weights, in batch norm and in their seeds only.
-        chance_accuracy: that of the best constant guess, as a share.
+        chance: what the best constant guess comes to.
         title: the headline.
     """
     records = in_order(records)
@@ -158,14 +158,14 @@ def accuracy_against_sigma(
         panels = figure.subplots(1, len(parts), sharey=True, squeeze=False, width_ratios=widths[-len(parts) :])[0]
         for axes, part in zip(panels, parts, strict=True):
             draw = _sigma_panel if part is normal else _scheme_panel
-            draw(axes, part, dots.norms_of(records), chance_accuracy)
-        dots.fit(panels[-1], records, chance_accuracy)
+            draw(axes, part, dots.norms_of(records), chance)
+        dots.fit(panels[-1], records, chance.accuracy)
         panels[0].set_ylabel("test accuracy (%)")
-        figure.legend(handles=dots.legend(records, chance_accuracy), loc="outside lower center", ncols=2)
+        figure.legend(handles=dots.legend(records, chance), loc="outside lower center", ncols=2)
     return figure
 
 
-def _scheme_panel(axes: Axes, records: Sequence[TrialRecord], norms: Sequence[str], chance: float) -> None:
+def _scheme_panel(axes: Axes, records: Sequence[TrialRecord], norms: Sequence[str], chance: Chance) -> None:
     schemes = scales.in_order(record.spec.init for record in records)
     cells = [(float(schemes.index(init)), group) for init, group in _cells(records)]
     dots.draw_cells(axes, cells, norms, chance)
@@ -175,7 +175,7 @@ def _scheme_panel(axes: Axes, records: Sequence[TrialRecord], norms: Sequence[st
     axes.set_xlabel("scheme")
 
 
-def _sigma_panel(axes: Axes, records: Sequence[TrialRecord], norms: Sequence[str], chance: float) -> None:
+def _sigma_panel(axes: Axes, records: Sequence[TrialRecord], norms: Sequence[str], chance: Chance) -> None:
     cells = [(math.log10(init.sigma), group) for init, group in _cells(records) if init.sigma is not None]
     decades = sorted({place for place, _ in cells})
     room = min([1.0, *np.diff(decades)])
@@ -241,11 +241,10 @@ def spread_at_initialisation(
 
 
 def _spread_lines(axes: Axes, replicates: Sequence[Sequence[float]], line: Mapping[str, Any], zero: float) -> None:
-    """Draw one scale of one panel: a line for each replicate, and their mean; no number lies nowhere."""
+    """Draw one scale of one panel: a line for each replicate, and their mean."""
     if not replicates:
         return
     values = np.array(replicates, dtype=float)
-    values[~np.isfinite(values)] = np.nan
     for replicate in values:
         axes.plot(np.where(replicate == 0, zero, replicate), linewidth=0.6, alpha=0.6, color=line["color"])
     mean = values.mean(axis=0)

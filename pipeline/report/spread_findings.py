@@ -38,8 +38,8 @@ def first_steps(spreads: Sequence[Spread], eta: float, inputs: int) -> tuple[str
     if small:
         sentences.append(
             f"Parts below {SMALL:g} are next to nothing ({', '.join(small)}): the gradient by a layer is a product "
-            "with the weights of the layers above it, so that small weights make it smaller still. Batch norm undoes the "
-            "scale of a layer's weights, and with it that of the product."
+            "with the weights of the layers above it, so that small weights make it smaller still. Batch norm undoes "
+            "the scale of a layer's weights, and with it that of the product."
         )
     return tuple(sentences)
 

@@ -33,7 +33,7 @@ def write(answer: Found, finished: Finished, console: Console) -> None:
 
 def figures(answer: Found) -> Iterator[tuple[str, Figure]]:
     """Yield test accuracy by depth, and the learning curves of every network, by name."""
-    yield "test-accuracy", accuracy_by_depth(answer.records, diagnosis(answer).chance.accuracy)
+    yield "test-accuracy", accuracy_by_depth(answer.records, diagnosis(answer).chance)
     names = study(answer).names
     for hidden in names.networks:
         yield figure_name(hidden, names), curves(of_network(answer.records, hidden))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from pipeline.report.curve_findings import losses
 from pipeline.report.depth import accuracy_by_depth
 from pipeline.report.depth_findings import (
     Study,
@@ -69,7 +70,7 @@ def _shallow(answer: Found, told: Study, networks: Sequence[str]) -> Iterator[Bl
         yield Text(f"No network of this run has three layers; drawn are the curves of those that have {deepest}.")
     yield from _told_of(told.among(networks))
     for hidden in three:
-        yield _picture(answer, told, hidden)
+        yield from _curves(answer, told, hidden)
 
 
 def _deep(answer: Found, told: Study, networks: Sequence[str]) -> Iterator[Block]:
@@ -83,11 +84,11 @@ def _deep(answer: Found, told: Study, networks: Sequence[str]) -> Iterator[Block
     if len(told.names.networks) > 1:
         yield Picture(
             "depth-test-accuracy",
-            accuracy_by_depth(answer.records, told.chance.accuracy),
+            accuracy_by_depth(answer.records, told.chance),
             "Test accuracy of every trial, network by network.",
         )
     for hidden in networks:
-        yield _picture(answer, told, hidden)
+        yield from _curves(answer, told, hidden)
 
 
 def _told_of(told: Study, more: Sequence[str] = ()) -> Iterator[Block]:
@@ -108,12 +109,16 @@ def _accuracies(told: Study) -> Table:
     return Table(CAPTION, HEADER, tuple(lines), labels=3)
 
 
-def _picture(answer: Found, told: Study, hidden: str) -> Picture:
-    norms = listed(trained(norm, told.names.norms) for norm in told.names.norms)
-    return Picture(
+def _curves(answer: Found, told: Study, hidden: str) -> Iterator[Block]:
+    """Yield what the losses of a network say, and its curves."""
+    records = of_network(answer.records, hidden)
+    norms = {trained(norm, told.names.norms): norm for norm in told.names.norms}
+    groups = {name: [r for r in records if r.spec.network.batch_norm == norm] for name, norm in norms.items()}
+    yield Text(losses(groups, told.names.network(hidden)))
+    yield Picture(
         f"depth-{figure_name(hidden, told.names)}",
-        curves(of_network(answer.records, hidden)),
-        f"Loss, cost and accuracy of {told.names.network(hidden)}, {norms}.",
+        curves(records),
+        f"Loss, cost and accuracy of {told.names.network(hidden)}, {listed(norms)}.",
     )
 
 

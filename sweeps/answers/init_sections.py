@@ -9,6 +9,7 @@ from pipeline.records import WINDOW, Chance
 from pipeline.report import escape, sensitivity, style
 from pipeline.report.document import Block, Bullets, Picture, Section, Table, Text
 from pipeline.report.init_findings import sensitivity as said
+from pipeline.report.spread_findings import first_steps
 from pipeline.run.stage import StageResult
 from pipeline.spec import InitSpec
 from sweeps.answers.grids import diagnosis
@@ -23,7 +24,9 @@ Found = Answer[InitSensitivity, StageResult]
 
 def findings(answer: Found) -> tuple[str, ...]:
     """Return what came out, in sentences."""
-    return said(list(_cells(answer).values()))
+    data, measured = answer.conclusion.stage.fixed.data, diagnosis(answer)
+    steps = first_steps(measured.spreads, answer.configuration.eta_max, data.inputs)
+    return (*said(list(_cells(answer).values())), *steps)
 
 
 def _cells(answer: Found) -> dict[tuple[Any, ...], escape.Cell]:
@@ -42,7 +45,7 @@ def figures(answer: Found) -> tuple[Picture, ...]:
         ),
         Picture(
             "test-accuracy",
-            sensitivity.accuracy_against_sigma(records, measured.chance.accuracy),
+            sensitivity.accuracy_against_sigma(records, measured.chance),
             "Test accuracy against the scale of the initial weights. Every dot is one seed.",
         ),
         Picture(

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import nan
 from typing import Any
 
-from pipeline.inference import INTERVAL_LEVEL, SHARE, Estimate, Interval, mean_interval
+from pipeline.inference import INTERVAL_LEVEL, SHARE, Estimate, Interval, interval_rule, mean_interval
 from pipeline.records import TrialRecord
 from pipeline.report.document import Block, Bullets, Picture, Section, Table, Text
-from pipeline.report.findings import effect, percent
+from pipeline.report.findings import accuracy, effect, percent
 from pipeline.report.style import merged_labels, number
 from pipeline.report.tables import by_setting, values_of
 from pipeline.run.stage import Search, StageResult
@@ -30,7 +30,7 @@ def _blocks(answer: Found, best: Mapping[str, Any]) -> Iterator[Block]:
     conclusion = answer.conclusion
     yield Text(_what_was_run(answer))
     yield _stages(answer.results)
-    yield Bullets(tuple(_decisions(conclusion)))
+    yield Bullets((*_in_short(best, conclusion), *_decisions(conclusion), *_equals(answer)))
     yield Picture(
         "lambda-search",
         lambda_figures.lambda_search(answer),
@@ -96,6 +96,34 @@ def _stage(result: StageResult) -> tuple[str, ...]:
 
 def _by_lambda(result: StageResult) -> dict[float, list[TrialRecord]]:
     return {lambda_: group for (lambda_,), group in by_setting(result.records).items()}
+
+
+def _in_short(best: Mapping[str, Any], conclusion: Conclusion) -> Iterator[str]:
+    """Yield the answer in one sentence: where was looked, what is best, what it reaches."""
+    if conclusion.choice is None or conclusion.refined is None:
+        return
+    lows, highs = zip(*((tried.low, tried.high) for tried in conclusion.ranges), strict=True)
+    low, high = map(number, conclusion.refined)
+    yield (
+        f"Searched was {number(min(lows))} to {number(max(highs))}, then {low} to {high}. The best lambda is "
+        f"{number(conclusion.choice.best)}; the test accuracy of its final networks is "
+        f"{accuracy(_estimate(best['test_accuracy']))}."
+    )
+
+
+def _equals(answer: Found) -> Iterator[str]:
+    """Yield how many of the refined lambdas the rule of the coarse stage cannot tell from the best."""
+    if answer.conclusion.choice is None:
+        return
+    values, scores = lambda_figures.searched(answer)[-1].scores("lambda")
+    run = interval_rule(values, scores, on_grid=False)
+    if run and run.threshold is not None:
+        inside = sum(run.kept[0] <= value <= run.kept[1] for value in values)
+        yield (
+            f"Of the {len(values)} refined lambdas, {inside} lie in the unbroken run around the best whose means are "
+            f"lower by at most {percent(run.threshold)} points, which is not significant: another seed may well choose "
+            "another of these."
+        )
 
 
 def _decisions(conclusion: Conclusion) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.inference import ESCAPE_PROBABILITY, Estimate, binomial_half_width
 from pipeline.records import Chance
-from pipeline.report.escape import Cell, Effect
+from pipeline.report.escape import BELOW, Cell, Effect
 from pipeline.report.findings import listed, percent
 from pipeline.run.stage import Stage
 from pipeline.spec import DataSpec, TrialSpec
@@ -50,9 +50,10 @@ def escape_defined(chance: Chance) -> str:
     """Return what chance level is, and who has escaped it."""
     return (
         f"Chance level, what the best constant guess reaches, is {percent(chance.accuracy)} % of the test rows and a "
-        f"training loss of {chance.loss:.3f} nats. A network has escaped it if guessing would reach its test accuracy "
-        f"with a probability of at most {ESCAPE_PROBABILITY:g}. Where some seeds of a setting escaped and others did "
-        "not, the seeds lie in two heaps: every seed is given, and no t interval."
+        f"training loss of {chance.loss:.3f} nats. A network has escaped it if its training loss ended below "
+        f"{BELOW:g} of that, or if guessing would reach its test accuracy with a probability of at most "
+        f"{ESCAPE_PROBABILITY:g}. Where some seeds of a setting escaped and others did not, the seeds lie in two "
+        "heaps: every seed is given, and no t interval."
     )
 
 

@@ -1,7 +1,7 @@
 """An example of every figure; `search` and `final` are the fixtures of these names."""
 
 import numpy as np
-from grids import CHANCE_LOSS, DEEP, HE, falling, learning, sigma, spread, trial
+from grids import CHANCE, CHANCE_LOSS, DEEP, HE, falling, learning, sigma, spread, trial
 from matplotlib.figure import Figure
 
 from pipeline.records import Status
@@ -90,11 +90,11 @@ def many_losses_figure(search, final) -> Figure:
 
 
 def sigma_figure(search, final) -> Figure:
-    return accuracy_against_sigma(grid(), 0.1)
+    return accuracy_against_sigma(grid(), CHANCE)
 
 
 def many_sigmas_figure(search, final) -> Figure:
-    return accuracy_against_sigma(grid((HE, *SIXTEEN), EVERY_NORM, 2, Status.DIVERGED), 0.1)
+    return accuracy_against_sigma(grid((HE, *SIXTEEN), EVERY_NORM, 2, Status.DIVERGED), CHANCE)
 
 
 def spread_figure(search, final) -> Figure:
@@ -110,7 +110,7 @@ def many_spreads_figure(search, final) -> Figure:
 
 
 def depth_figure(search, final) -> Figure:
-    return accuracy_by_depth(networks(), 0.1)
+    return accuracy_by_depth(networks(), CHANCE)
 
 
 def layer_figure(search, final) -> Figure | None:

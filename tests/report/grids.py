@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.records import WINDOW, Curves, Spread, Status, TrialRecord
+from pipeline.records import WINDOW, Chance, Curves, Spread, Status, TrialRecord
 from pipeline.spec import DataSpec, InitSpec, NetworkSpec, ScheduleSpec, TrialSpec
 
 CHANCE_LOSS = float(np.log(10))
+CHANCE = Chance(0.1, CHANCE_LOSS)
 SCHEDULE = ScheduleSpec(step_size=5, cycles=2)
 DATA = DataSpec("cifar10", "d" * 16, 3072, 10, 45_000, 5_000, 10_000)
 HE = InitSpec()

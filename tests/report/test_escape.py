@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
-from pipeline.records import Chance, Status, TrialRecord
+from pipeline.records import Chance, Curves, Status, TrialRecord
 from pipeline.report.escape import (
     ESCAPE_COLUMNS,
     Effect,
@@ -14,6 +15,7 @@ from pipeline.report.escape import (
     compare,
     escape_table,
     first_step_below,
+    has_escaped,
     masked_effects,
     norm_effects,
     paired_effects,
@@ -185,3 +187,17 @@ def test_a_cell_of_which_nothing_completed_is_empty() -> None:
     assert frame[["escaped_share", "escaped_low", "first_step_median", "never"]].isna().all(axis=None)
     [cell] = cells(lost, CHANCE).values()
     assert (cell.n, cell.diverged, cell.share, cell.accuracy.n) == (0, 2, None, 0)
+
+
+def test_what_has_learned_its_training_rows_has_escaped_however_few_test_rows_there_are() -> None:
+    """Of 10 test rows, 3 right are no proof against a chance of .1; a loss below .99 of chance level's is."""
+
+    def ended(part: float, test: float, status: Status = Status.COMPLETE) -> TrialRecord:
+        record = trial(0, 0, HE, "none", test, status=status)
+        few = replace(record.spec, data=replace(record.spec.data, n_test=10))
+        return replace(record, spec=few, curves=Curves(train_loss=(2.5, part * CHANCE.loss)))
+
+    assert has_escaped(ended(0.98, 0.3), CHANCE)
+    assert not has_escaped(ended(0.995, 0.3), CHANCE)
+    assert has_escaped(ended(0.995, 0.9), CHANCE)
+    assert not has_escaped(ended(0.98, 0.9, Status.DIVERGED), CHANCE)

@@ -9,6 +9,7 @@ import matplotlib as mpl
 import pytest
 from drawn import legend, texts
 from examples import CHARTS, FIGURES, depth_figure, final_figure, rate_figure
+from grids import CHANCE
 from matplotlib.figure import Figure
 
 from pipeline.errors import HostError
@@ -115,7 +116,7 @@ def test_figures_without_trials_say_so():
     assert "no trials of a search stage" in texts(lambda_search([]))
     assert "no trials of the final stage" in texts(final_accuracy([], {}))
     assert "no trials of this stage" in texts(learning_curves({}))
-    for figure in (loss_panels([], 2.3), accuracy_against_sigma([], 0.1), accuracy_by_depth([], 0.1)):
+    for figure in (loss_panels([], 2.3), accuracy_against_sigma([], CHANCE), accuracy_by_depth([], CHANCE)):
         assert texts(figure).count("no trials") == 2  # in the subtitle and in the panel
     assert "no networks were measured" in texts(spread_at_initialisation([]))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from drawn import dots, legend, lines, said, texts
 from examples import EVERY_NORM, SIXTEEN, grid, networks
-from grids import CHANCE_LOSS, DEEP, HE, learning, sigma, trial
+from grids import CHANCE, CHANCE_LOSS, DEEP, HE, learning, sigma, trial
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,7 +14,6 @@ from pipeline.report.depth import accuracy_by_depth, network_label
 from pipeline.report.sensitivity import accuracy_against_sigma, loss_panels
 from pipeline.spec import InitSpec
 
-CHANCE = 0.1
 SIGMA = sigma(1e-3)
 
 

@@ -44,9 +44,7 @@ def test_zeros_have_a_line_of_their_own_below_all_others():
     assert np.isfinite(np.log(lines(below, 0.6))).all()
 
 
-@pytest.mark.parametrize(
-    "values", [(0.0, 0.0), (1e-200, 1e-30), (np.inf, 1.0), (np.nan, np.nan), (0.5, 0.6), (0.0, 1e200)]
-)
+@pytest.mark.parametrize("values", [(0.0, 0.0), (1e-200, 1e-30), (0.5, 0.6), (0.0, 1e200)])
 def test_dead_and_tiny_and_exploding_networks_are_drawn(values, tmp_path):
     figure = spread_at_initialisation([spread(sigma(1e-3), "none", 0, values, values)])
     figure.savefig(tmp_path / "spread.png")

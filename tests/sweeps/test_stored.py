@@ -176,6 +176,12 @@ def test_a_sweep_that_has_not_run_names_the_command_that_runs_it(world: World) -
     assert not world.options.artifacts.exists()
 
 
+def test_the_command_to_type_says_where_the_data_lie_and_the_one_that_others_repeat_does_not() -> None:
+    options = Options(dataset="cifar10", data_dir=Path("my data"))
+    assert command("depth", options, here=True) == "make sweep-depth DATASET=cifar10 DATA_DIR='my data'"
+    assert command("depth", options) == "make sweep-depth DATASET=cifar10"
+
+
 def test_a_sweep_that_was_stopped_names_the_command_that_goes_on_with_it(world: World) -> None:
     def three(names: list[str]) -> list[str]:
         return names[:3]
