@@ -123,10 +123,10 @@ def shares_differ(a: int, n: int, b: int, m: int) -> float:
 
 
 def above_chance(accuracy: float, chance: float, n_test: int) -> bool:
-    """Whether a network with this `accuracy` on `n_test` rows has escaped chance level.
+    """Whether an `accuracy` on `n_test` rows is beyond chance level.
 
-    It has, if guesses that are right with probability `chance`, each on its own, would reach as much with probability
-    ESCAPE_PROBABILITY at most. To reach exactly `chance` is no escape.
+    It is, if guesses that are right with probability `chance`, each on its own, would reach as much with probability
+    ESCAPE_PROBABILITY at most. To reach exactly `chance` is not.
     """
     correct = round(accuracy * n_test)  # accuracies are counts / n
     return float(bdtrc(correct - 1, n_test, chance)) <= ESCAPE_PROBABILITY
