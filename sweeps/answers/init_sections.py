@@ -25,8 +25,9 @@ Found = Answer[InitSensitivity, StageResult]
 def findings(answer: Found) -> tuple[str, ...]:
     """Return what came out, in sentences."""
     data, measured = answer.conclusion.stage.fixed.data, diagnosis(answer)
-    steps = first_steps(measured.spreads, answer.configuration.eta_max, data.inputs)
-    return (*said(list(_cells(answer).values())), *steps)
+    cells = list(_cells(answer).values())
+    stuck = {(cell.init, cell.batch_norm) for cell in cells if cell.escaped < cell.n}
+    return (*said(cells), *first_steps(measured.spreads, answer.configuration.eta_max, data.inputs, stuck))
 
 
 def _cells(answer: Found) -> dict[tuple[Any, ...], escape.Cell]:
