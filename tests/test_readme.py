@@ -74,7 +74,8 @@ def grid_cells(run: Path, setting: tuple[str, ...]) -> dict[tuple[tuple[str, ...
     for row in _rows(run / "summary.csv"):
         key = tuple(row[name] for name in setting), row["batch_norm"]
         mean, low, high = (row[f"test_accuracy_{part}"] for part in ("mean", "low", "high"))
-        cells[key] = f"{_percent(mean)} ({_percent(low)} to {_percent(high)})" if low else ", ".join(seeds[key])
+        interval = "all alike" if low == high else f"{_percent(low)} to {_percent(high)}"
+        cells[key] = f"{_percent(mean)} ({interval})" if low else ", ".join(seeds[key])
     return cells
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import nan
 from typing import Any
 
-from pipeline.inference import INTERVAL_LEVEL, SHARE, Estimate, Interval, interval_rule, mean_interval
+from pipeline.inference import INTERVAL_LEVEL, SHARE, Estimate, Interval, interval_rule, mean_interval, two_way
 from pipeline.records import TrialRecord
 from pipeline.report.document import Block, Bullets, Picture, Section, Table, Text
 from pipeline.report.findings import accuracy, effect, percent
@@ -118,11 +118,10 @@ def _equals(answer: Found) -> Iterator[str]:
     values, scores = lambda_figures.searched(answer)[-1].scores("lambda")
     run = interval_rule(values, scores, on_grid=False)
     if run and run.threshold is not None:
-        inside = sum(run.kept[0] <= value <= run.kept[1] for value in values)
+        inside = int((run.best_mean - two_way(scores).means <= run.threshold).sum())
         yield (
-            f"Of the {len(values)} refined lambdas, {inside} lie in the unbroken run around the best whose means are "
-            f"lower by at most {percent(run.threshold)} points, which is not significant: another seed may well choose "
-            "another of these."
+            f"Of the {len(values)} refined lambdas, {inside}, the best among them, have means that are lower by at "
+            f"most {percent(run.threshold)} points, which is not significant: other seeds may well choose another of these."
         )
 
 
