@@ -121,7 +121,8 @@ def _equals(answer: Found) -> Iterator[str]:
         inside = int((run.best_mean - two_way(scores).means <= run.threshold).sum())
         yield (
             f"Of the {len(values)} refined lambdas, {inside}, the best among them, have means that are lower by at "
-            f"most {percent(run.threshold)} points, which is not significant: other seeds may well choose another of these."
+            f"most {percent(run.threshold)} points, which is not significant: other seeds may well choose "
+            "another of these."
         )
 
 
