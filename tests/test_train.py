@@ -284,9 +284,8 @@ def test_a_trial_is_lost_too_when_only_its_validation_cost_is_not_finite():
     assert report.diverged[0].reason.startswith("validation cost is")
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_network_that_starts_beyond_all_numbers_is_dropped_before_training(dtype):
-    start = dataclasses.replace(trial(DATA, hidden=(), dtype=dtype), init=InitSpec("normal", 1e308))
+def test_a_network_that_starts_beyond_all_numbers_is_dropped_before_training():
+    start = dataclasses.replace(trial(DATA, hidden=(), dtype="float32"), init=InitSpec("normal", 1e37))
     reports = list(train(Pack((start,)), DATA))
     assert [(report.epoch, report.step) for report in reports] == [(0, 0)]
     assert reports[0].diverged[0].reason.startswith("training cost is")

@@ -302,7 +302,7 @@ def test_networks_that_start_beyond_all_numbers_are_records_without_a_test(
     item = task(tmp_path, final=True)
     lost = [
         dataclasses.replace(
-            trial, network=NetworkSpec(hidden=(6,), batch_norm=batch_norm), init=InitSpec("normal", 1e300)
+            trial, network=NetworkSpec(hidden=(6,), batch_norm=batch_norm), init=InitSpec("normal", 1e37)
         )
         for trial in item.trials.trials
     ]
