@@ -59,8 +59,7 @@ def test_spreads_are_those_of_the_networks_that_training_starts_from(norm: str) 
 def test_numbers_too_large_for_their_precision_have_no_spread() -> None:
     data = small.split()
     specs = [
-        small.trial(data, init="normal", sigma=sigma, dtype="float32", batch_norm="none")
-        for sigma in (0.1, 1e30, 1e37)
+        small.trial(data, init="normal", sigma=sigma, dtype="float32", batch_norm="none") for sigma in (0.1, 1e30, 1e37)
     ]
     [spread] = initial_spreads(map(record, specs), data)
     assert spread.init == InitSpec("normal", 0.1)
