@@ -41,6 +41,9 @@ def test_the_numbers_are_those_of_the_stored_run() -> None:
         )
         assert row in README
     assert f"{_core_minutes(RUN):.1f} core-minutes" in README
+    points = best["differences"]["chosen - default"]
+    mean, low, high = (f"{100 * points[part]:+.2f}" for part in ("mean", "low", "high"))
+    assert f"Chosen minus default, seed by seed: {mean} points ({low} to {high})" in README
     low, high = best["refined"]
     assert f"{low:g} to {high:g}" in README
 

@@ -8,7 +8,7 @@ from pipeline.records import Status, TrialRecord
 
 
 def losses(groups: Mapping[str, Sequence[TrialRecord]], what: str) -> str:
-    """Return the mean losses of groups of trials that differ in one thing, after the first epoch and the last.
+    """Return the mean losses (nats) of groups of trials that differ in one thing, after the first epoch and the last.
 
     Only trials that completed are averaged; the gap is that of validation over training loss at the end.
 

@@ -65,7 +65,7 @@ def loss_panels(
             for axes, norm in zip(row, norms, strict=True):
                 group = [r for r in drawn if r.spec.init == init and r.spec.network.batch_norm == norm]
                 _loss_panel(axes, group, [series[id(record)] for record in group], chance_loss, high)
-            row[0].set_ylabel(style.scale_label(init))
+            row[0].set_ylabel(style.scale_label(init), rotation="horizontal", ha="right", va="center", labelpad=8)
         for axes, norm in zip(grid[0], norms, strict=True):
             axes.set_title(style.heading(style.LOOKS[norm].label, len(norms)))
         for axes in grid[-1]:

@@ -41,8 +41,8 @@ def figures(answer: Found) -> tuple[Picture, ...]:
         Picture(
             "loss-panels",
             sensitivity.loss_panels(records, measured.chance.loss),
-            f"Cross-entropy of the mini-batches, means over {WINDOW} steps, for every scale of the initial weights "
-            "(down) and kind of batch norm (across). Thin lines are seeds, thick ones their means.",
+            "Training loss for the scales of the initial weights (down) and the kinds of batch norm (across); under "
+            "the headline is said what a point is. Thin lines are seeds, thick ones their means.",
         ),
         Picture(
             "test-accuracy",

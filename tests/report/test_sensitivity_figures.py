@@ -1,5 +1,7 @@
 """What the figures of losses and of accuracies promise, over scales of the weights and over depths."""
 
+import itertools
+
 import numpy as np
 import pytest
 from drawn import dots, legend, lines, said, texts
@@ -101,6 +103,14 @@ def test_training_too_short_for_windows_is_drawn_by_epochs():
     assert list(mean.get_xdata()) == list(curves.step)
     assert list(mean.get_ydata()) == list(curves.train_loss)
     assert "after every epoch" in " ".join(texts(loss_panels(short, CHANCE_LOSS)).split())
+
+
+def test_the_names_of_many_scales_do_not_run_into_each_other():
+    figure = loss_panels(grid(SIXTEEN, replicates=1), CHANCE_LOSS)
+    figure.draw_without_rendering()
+    names = [axes.yaxis.label.get_window_extent() for axes in panels(figure)[:, 0]]
+    assert len(names) == 8
+    assert all(above.y0 > below.y1 for above, below in itertools.pairwise(names))
 
 
 def test_of_many_scales_eight_are_shown_from_end_to_end():
