@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pipeline.errors import one_of, require
@@ -27,7 +27,8 @@ class Curves:
 
     eta is the schedule's learning rate at `step`, the one of the update to come. Training values are measured on
     a fixed subset of min(5000, n) training rows. Losses are mean cross-entropies in nats; cost = loss + lambda *
-    sum ||W||^2 (equation (20)); accuracies are counts / n.
+    sum ||W||^2 (equation (20)), or as the trial's L2 factor has it; accuracies are counts / n. The running values are
+    means over the epoch's mini-batches, as training itself saw them; the untrained network has none.
     """
 
     step: tuple[int, ...] = ()
@@ -40,6 +41,8 @@ class Curves:
     val_loss: tuple[float, ...] = ()
     val_cost: tuple[float, ...] = ()
     val_accuracy: tuple[float, ...] = ()
+    running_loss: tuple[float | None, ...] = ()
+    running_accuracy: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class TrialRecord:
 
     (stage, number) is its place in the plan of a sweep; `pack` counts packs. batch_losses are the mean cross-entropies
     (nats) that training itself saw: entry i averages the mini-batches of steps 50 i + 1 to 50 (i + 1), an unfinished
-    last window is left out.
+    last window is left out. shifted_accuracy is that on the test rows of every shift that the trial asks for, by name.
     """
 
     stage: str
@@ -62,6 +65,7 @@ class TrialRecord:
     reason: str = ""  # why it diverged or failed, with the step
     pack_key: str = ""  # which trials it was packed with: another composition is another run
     batch_losses: tuple[float, ...] = ()
+    shifted_accuracy: dict[str, float] = field(default_factory=dict)
 
     def final(self, metric: str) -> float | None:
         """Return the last value of a curve, or None where the trial did not complete."""

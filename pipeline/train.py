@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.affine import Array
+from pipeline.core.layers import dropout_masks
 from pipeline.core.losses import penalty
-from pipeline.core.network import Network
+from pipeline.core.network import Masks, Network
 from pipeline.core.optimizers import OPTIMIZERS, State
 from pipeline.core.schedules import SCHEDULES
 from pipeline.data.split import Split
@@ -17,6 +18,9 @@ from pipeline.spec import Pack, TrialSpec, batches
 
 CURVE_ROWS = 5000
 """Training values are measured on this many training rows, the first of the split (which are in random order)."""
+
+NOISE = 1
+"""Sets the generator of dropout and augmentation, which a seed of the order gives too, apart from that of the order."""
 
 Indices = NDArray[np.intp]
 
@@ -47,6 +51,7 @@ class EpochReport:
         val: measured on the validation rows.
         batch_losses: (M', S) mean cross-entropies, in float64, that the epoch's S steps took their gradients at, each
             over its mini-batch and without the penalty; S = 0 for the untrained network.
+        batch_accuracies: (M', S) what share of each of these mini-batches was right.
         diverged: the trials that were dropped in this epoch.
         network: the networks themselves, M' of them; read only.
     """
@@ -59,6 +64,7 @@ class EpochReport:
     train: Measurement
     val: Measurement
     batch_losses: Array
+    batch_accuracies: Array
     diverged: tuple[Divergence, ...]
     network: Network
 
@@ -71,11 +77,14 @@ class _Run:
     network: Network
     optimizer_state: State
     rng: np.random.Generator
+    noise: np.random.Generator
     trials: Indices
     lambda_: Array
     eta_min: Array
     eta_max: Array
+    keep: Array
     batch_losses: Array
+    batch_accuracies: Array
     step: int = 0
     diverged: list[Divergence] = field(default_factory=list)
 
@@ -87,8 +96,14 @@ class _Run:
     def eta(self) -> Array:
         """The learning rates (M',) of the step about to be taken, in float64."""
         schedule = self.shared.schedule
-        n_s = schedule.step_size * self.shared.steps_per_epoch
-        return SCHEDULES[schedule.kind](self.step, n_s, self.eta_min, self.eta_max)
+        return SCHEDULES[schedule.kind](self.step, schedule, self.shared.steps_per_epoch, self.eta_min, self.eta_max)
+
+    def masks(self, B: int) -> Masks:
+        """Draw those of dropout for a batch of B examples, where any trial has dropout."""
+        network = self.shared.network
+        if all(trial.keep == 1 for trial in self.pack.trials):
+            return ()
+        return dropout_masks(self.noise, self.keep, B, network.hidden, network.dtype)
 
     def drop(self, lost: dict[int, Divergence]) -> None:
         """Drop trials, given by position among the survivors."""
@@ -98,7 +113,8 @@ class _Run:
             return
         self.trials = self.trials[kept]
         self.lambda_, self.eta_min, self.eta_max = self.lambda_[kept], self.eta_min[kept], self.eta_max[kept]
-        self.batch_losses = self.batch_losses[kept]
+        self.keep = self.keep[kept]
+        self.batch_losses, self.batch_accuracies = self.batch_losses[kept], self.batch_accuracies[kept]
         self.optimizer_state = {name: array[kept] for name, array in self.optimizer_state.items()}
         self.network = self.network.keep(kept)
 
@@ -124,16 +140,19 @@ def _start(pack: Pack) -> _Run:
     inits = [trial.init for trial in trials]
     with np.errstate(over="ignore"):  # what float32 cannot hold makes its trial diverge, and say so
         network = Network.create(shared.network, shared.data.inputs, shared.data.classes, inits, shared.init_seed)
-        lambda_ = np.array([trial.lambda_ for trial in trials]).astype(shared.network.dtype)
+        lambda_ = np.array([trial.l2_factor * trial.lambda_ for trial in trials]).astype(shared.network.dtype)
     return _Run(
         pack,
         network,
         OPTIMIZERS[shared.optimizer.name].init(network.parameters),
         np.random.default_rng(shared.order_seed),
+        np.random.default_rng([shared.order_seed, NOISE]),
         np.arange(len(trials)),
         lambda_,
         np.array([trial.schedule.eta_min for trial in trials]),
         np.array([trial.schedule.eta_max for trial in trials]),
+        np.array([trial.keep for trial in trials]).astype(shared.network.dtype),
+        np.empty((len(trials), 0)),
         np.empty((len(trials), 0)),
     )
 
@@ -145,7 +164,7 @@ def _epoch(run: _Run, split: Split) -> None:
     order = run.rng.permutation(len(split.x_train))
     buffer: Array = np.empty((shared.batch_size + 1, split.x_train.shape[1]), split.x_train.dtype)
     cuts = batches(len(order), shared.batch_size)
-    run.batch_losses = np.empty((len(run.trials), len(cuts)))
+    run.batch_losses, run.batch_accuracies = (np.empty((len(run.trials), len(cuts))) for _ in range(2))
     lost: dict[int, Divergence] = {}
     with np.errstate(all="ignore"):  # a diverging trial overflows; the test of every loss below says so
         for step, batch in enumerate(cuts):
@@ -153,13 +172,13 @@ def _epoch(run: _Run, split: Split) -> None:
             # "clip" spares NumPy a buffer; a permutation has no index to clip
             x = np.take(split.x_train, rows, axis=0, out=buffer[: len(rows)], mode="clip")
             eta = run.eta().astype(shared.network.dtype)  # too large for float32: the trial diverges
-            loss, gradients, statistics = network.loss_and_gradients(
-                x.astype(shared.network.dtype, copy=False), split.y_train[rows], run.lambda_
+            loss, gradients, statistics, accuracy = network.loss_and_gradients(
+                x.astype(shared.network.dtype, copy=False), split.y_train[rows], run.lambda_, run.masks(len(rows))
             )
             network.average(statistics)
             update(network.parameters, gradients, run.optimizer_state, eta, shared.optimizer)
             run.step += 1
-            run.batch_losses[:, step] = loss
+            run.batch_losses[:, step], run.batch_accuracies[:, step] = loss, accuracy
             _note(lost, run, loss, "mini-batch loss")
     run.drop(lost)
 
@@ -195,6 +214,7 @@ def _report(run: _Run, split: Split, epoch: int) -> EpochReport:
         _select(train_values, kept),
         _select(val_values, kept),
         run.batch_losses,
+        run.batch_accuracies,
         tuple(run.diverged),
         run.network,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from pipeline.records import Diagnosis, Row, TrialRecord
 from pipeline.spec import DataSpec
@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 Config = TypeVar("Config")
 Conclusion = TypeVar("Conclusion")
 
-Rows = Callable[[float, bool], DataSpec]
-"""(fraction of the training rows to validate on, whether the test set is opened) -> the rows of a stage."""
+
+class Rows(Protocol):
+    """Gives the rows of a stage."""
+
+    def __call__(self, val_fraction: float, opens_test: bool, train_rows: int | None = None, /) -> DataSpec:
+        """Return them: what fraction validates, whether the test set is opened, how many train at most."""
+        ...
 
 
 @dataclass(frozen=True)

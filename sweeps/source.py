@@ -34,11 +34,11 @@ class Source:
         """What a run folder belongs to."""
         return {"name": self.dataset.name, "digest": self.dataset.digest} if self.dataset else {}
 
-    def spec(self, val_fraction: float, opens_test: bool) -> DataSpec:
-        """Return which rows a stage sees."""
+    def spec(self, val_fraction: float, opens_test: bool, train_rows: int | None = None) -> DataSpec:
+        """Return which rows a stage sees; of the training rows the first `train_rows`, or all."""
         if self.dataset is None:
-            return data.nominal_cifar10_spec(val_fraction, opens_test)
-        return data.data_spec(self.dataset, val_fraction, opens_test)
+            return data.nominal_cifar10_spec(val_fraction, opens_test, train_rows)
+        return data.data_spec(self.dataset, val_fraction, opens_test, train_rows)
 
     def prepared(self, spec: DataSpec) -> Path:
         """Return the folder of the standardised rows, written on first use."""

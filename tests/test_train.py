@@ -185,7 +185,7 @@ def test_recorded_losses_are_those_of_the_steps_and_recording_them_changes_no_bi
         for batch in cut(order.permutation(23), 5) if report.epoch else []:
             eta = triangular(step, 5, np.full(4, 0.01), np.full(4, 0.3)).astype(dtype)
             x = DATA.x_train[batch].astype(dtype)
-            loss, gradients, statistics = network.loss_and_gradients(x, DATA.y_train[batch], lambda_)
+            loss, gradients, statistics, _ = network.loss_and_gradients(x, DATA.y_train[batch], lambda_)
             network.average(statistics)
             OPTIMIZERS[optimizer].update(network.parameters, gradients, memory, eta, spec.optimizer)
             losses = np.column_stack([losses, loss])

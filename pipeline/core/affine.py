@@ -82,9 +82,13 @@ class WeightGradient:
 
     def array(self) -> Array:
         """Form the gradient, (M, D, H)."""
+        return self.of_loss() + self.decay[:, None, None] * self.weight
+
+    def of_loss(self) -> Array:
+        """Form the gradient of the loss alone, without the penalty, (M, D, H)."""
         x = self.x if self.x.ndim == 3 else self.x[None]
         product: Array = np.matmul(x.transpose(0, 2, 1), self.g)
-        return product + self.decay[:, None, None] * self.weight
+        return product
 
     def add_to(self, weight: Array, scale: Array) -> None:
         """Do ``weight += scale * gradient`` in place without forming the gradient.

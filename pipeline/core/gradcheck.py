@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.core.affine import Array, as_array
 from pipeline.core.layers import ACTIVATIONS, Activation
 from pipeline.core.losses import Labels, penalty
-from pipeline.core.network import Network
+from pipeline.core.network import Masks, Network
 
 STEP = 1e-5
 """Half the distance of the two points; the truncation error is of the order of its square."""
@@ -60,18 +60,19 @@ class Numerical:
     smooth: NDArray[np.bool_]
 
 
-def cost(network: Network, x: Array, labels: Labels, lambda_: Array) -> Array:
+def cost(network: Network, x: Array, labels: Labels, lambda_: Array, masks: Masks = ()) -> Array:
     """Return the cost J of equation (20), (M,), on the batch x (B, D), with the batch's own statistics."""
-    loss, _, _ = network.loss_and_gradients(x, labels, lambda_)
-    return loss + penalty(network.weights, lambda_)
+    return network.loss_and_gradients(x, labels, lambda_, masks).loss + penalty(network.weights, lambda_)
 
 
-def numerical_gradients(network: Network, x: Array, labels: Labels, lambda_: Array) -> Mapping[str, Numerical]:
+def numerical_gradients(
+    network: Network, x: Array, labels: Labels, lambda_: Array, masks: Masks = ()
+) -> Mapping[str, Numerical]:
     """Differentiate `cost` by every entry of every parameter; parameters are moved and put back."""
 
     def at(entry: Array, value: Array) -> tuple[Array, NDArray[np.bool_]]:
         entry[...] = value
-        return cost(network, x, labels, lambda_), _sides(network, x)
+        return cost(network, x, labels, lambda_, masks), _sides(network, x, masks)
 
     gradients = {}
     for name, values in network.parameters.items():
@@ -88,11 +89,11 @@ def numerical_gradients(network: Network, x: Array, labels: Labels, lambda_: Arr
     return gradients
 
 
-def _sides(network: Network, x: Array) -> NDArray[np.bool_]:
+def _sides(network: Network, x: Array, masks: Masks) -> NDArray[np.bool_]:
     """Return on which side of its kink every unit is for every example: (M, B times the units of all hidden layers)."""
     sides = [np.empty((network.size, 0), bool)]
     if _has_kink(ACTIVATIONS[network.spec.activation]):
-        sides += [units.reshape(network.size, -1) > 0 for units in network.activated(x)]
+        sides += [units.reshape(network.size, -1) > 0 for units in network.activated(x, masks)]
     return np.concatenate(sides, axis=1)
 
 
@@ -101,7 +102,7 @@ def _has_kink(activation: Activation) -> bool:
     return bool(abs(right - left) > 0.1)
 
 
-def compare(network: Network, x: Array, labels: Labels, lambda_: Array) -> list[Comparison]:
+def compare(network: Network, x: Array, labels: Labels, lambda_: Array, masks: Masks = ()) -> list[Comparison]:
     """Compare both gradients of every parameter of the networks.
 
     Args:
@@ -109,11 +110,12 @@ def compare(network: Network, x: Array, labels: Labels, lambda_: Array) -> list[
         x: (B, D) with B > 1, so that batch statistics mean something.
         labels: (B,) class indices.
         lambda_: (M,) penalties.
+        masks: of dropout, the same ones throughout.
     """
-    _, gradients, _ = network.loss_and_gradients(x, labels, lambda_)
+    gradients = network.loss_and_gradients(x, labels, lambda_, masks).gradients
     # formed before anything moves: a weight's gradient refers to the weight itself
     analytic = {name: as_array(gradient) for name, gradient in gradients.items()}
-    numerical = numerical_gradients(network, x, labels, lambda_)
+    numerical = numerical_gradients(network, x, labels, lambda_, masks)
     return [
         Comparison(name, one.smooth.shape[1:], _relative_error(analytic[name], one), int((~one.smooth).sum()))
         for name, one in numerical.items()

@@ -19,9 +19,8 @@ SCALES: Mapping[str, Callable[[int, InitSpec], float]] = {
 def initialise(spec: NetworkSpec, inputs: int, classes: int, inits: Sequence[InitSpec], seed: int) -> dict[str, Array]:
     """Return the parameters of a pack: W1, b1, gamma1, beta1, W2, ... with a leading axis over `inits`.
 
-    All trials scale the same draw, so those of one replicate are paired. A layer that is normalised before its
-    activation has no bias: batch norm would subtract it again, so it could only stay zero (end of the handouts'
-    "Backward pass of BN").
+    All trials scale the same draw, so those of one replicate are paired. Which layers have a bias, and which gamma and
+    beta, is for `spec` to say.
     """
     rng = np.random.default_rng(seed)
     M = len(inits)
@@ -33,10 +32,9 @@ def initialise(spec: NetworkSpec, inputs: int, classes: int, inits: Sequence[Ini
         for trial, init in enumerate(inits):
             weight[trial] = normals * SCALES[init.scheme](D, init)
         parameters[f"W{layer}"] = weight
-        last = layer == len(sizes) - 1
-        if last or spec.batch_norm != "before":
+        if spec.has_bias(layer):
             parameters[f"b{layer}"] = np.zeros((M, H), spec.dtype)
-        if not last and spec.batch_norm != "none":
+        if layer <= len(spec.hidden) and spec.norm_of(layer) != "none":
             parameters[f"gamma{layer}"] = np.ones((M, H), spec.dtype)
             parameters[f"beta{layer}"] = np.zeros((M, H), spec.dtype)
     return parameters

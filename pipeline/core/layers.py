@@ -1,14 +1,15 @@
-"""Activations and batch normalisation as pairs of a forward and a backward function, over (M, B, H) arrays.
+"""Activations, batch and layer normalisation: pairs of a forward and a backward function, over (M, B, H) arrays.
 
 A backward function may overwrite the gradient that it is given: it is the only one who still needs it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from pipeline.core.affine import Array, wide
+from pipeline.core.affine import Array, empty, wide
 
 LEAK = 0.01
 """Slope of the leaky ReLU below zero."""
@@ -113,6 +114,14 @@ def normalise(s: Array, gamma: Array, beta: Array, epsilon: float, moments: Mome
     return s
 
 
+START: Mapping[str, Callable[[Moments], Moments | None]] = {
+    "first_batch": lambda _: None,
+    "zeros": lambda new: Moments(np.zeros_like(new.mean), np.zeros_like(new.variance)),
+    "standard": lambda new: Moments(np.zeros_like(new.mean), np.ones_like(new.variance)),
+}
+"""What moving averages start from, in the shape of `new`; None where the first mini-batch itself starts them."""
+
+
 def moving_average(old: Moments | None, new: Moments, alpha: float) -> Moments:
     """Return alpha * old + (1 - alpha) * new, equations (38)(39); the first mini-batch starts the average as it is."""
     if old is None:
@@ -121,3 +130,72 @@ def moving_average(old: Moments | None, new: Moments, alpha: float) -> Moments:
         alpha * old.mean + (1 - alpha) * new.mean,
         alpha * old.variance + (1 - alpha) * new.variance,
     )
+
+
+@dataclass(frozen=True)
+class LayerNormCache:
+    """What the backward pass needs: the centred input (M, B, H) and 1/std of every example (M, B)."""
+
+    centred: Array
+    inverse_std: Array
+
+
+def layer_norm(s: Array, gamma: Array, beta: Array, epsilon: float) -> tuple[Array, LayerNormCache]:
+    """Normalise every example by the mean and variance of its own H units (Ba, Kiros and Hinton 2016, (4)).
+
+    Args:
+        s: (M, B, H); overwritten by its centred version.
+        gamma: (M, H) scale.
+        beta: (M, H) shift.
+        epsilon: added to the variance, which divides by H.
+
+    Returns:
+        gamma * s_hat + beta, (M, B, H), and the cache.
+    """
+    s -= s.mean(axis=2, keepdims=True)
+    variance = np.square(s).mean(axis=2)
+    inverse_std = 1 / np.sqrt(variance + s.dtype.type(epsilon))
+    out = s * inverse_std[:, :, None]
+    out *= gamma[:, None, :]
+    out += beta[:, None, :]
+    return out, LayerNormCache(s, inverse_std)
+
+
+def layer_norm_backward(g: Array, cache: LayerNormCache, gamma: Array) -> tuple[Array, Array, Array]:
+    """Return the gradients by s (M, B, H), gamma and beta (M, H each).
+
+    The same fold as in `batch_norm_backward`, with means over the units of an example and gamma inside of them.
+    """
+    normalised = cache.centred * cache.inverse_std[:, :, None]
+    by_beta = batch_sum(g)
+    by_gamma = batch_sum(g * normalised)
+    g *= gamma[:, None, :]
+    along = (g * normalised).mean(axis=2, keepdims=True)
+    g -= g.mean(axis=2, keepdims=True)
+    g -= normalised * along
+    g *= cache.inverse_std[:, :, None]
+    return g, by_gamma, by_beta
+
+
+def dropout_masks(
+    rng: np.random.Generator, keep: Array, B: int, hidden: Sequence[int], dtype: DTypeLike
+) -> list[Array]:
+    """Return what every hidden layer's output is multiplied by: 0 or 1/keep, (M, B, H) each (inverted dropout).
+
+    Trials of a pack are paired: a unit is kept where a uniform number that all of them share lies below their own keep.
+    So a trial has the same masks in any pack, and in float32 and float64.
+
+    Args:
+        rng: the replicate's.
+        keep: (M,) probabilities to keep a unit.
+        B: examples.
+        hidden: units of every hidden layer.
+        dtype: of the masks.
+    """
+    masks = []
+    for H in hidden:
+        mask = empty(len(keep), B, H, dtype)
+        np.less(rng.random((B, H), np.float32), keep[:, None, None], out=mask, casting="unsafe")
+        mask /= keep[:, None, None]
+        masks.append(mask)
+    return masks

@@ -1,7 +1,7 @@
 """Softmax cross-entropy and the L2 penalty.
 
 The lambda convention is DD2424's, equation (20): the cost adds lambda * sum ||W||^2 over the weight matrices (never
-biases, gamma or beta), so the gradient adds 2 * lambda * W.
+biases, gamma or beta), so the gradient adds 2 * lambda * W. Other conventions scale lambda before it comes here.
 """
 
 from collections.abc import Iterable
@@ -37,8 +37,10 @@ def cross_entropy(scores: Array, labels: Labels) -> Array:
     return loss
 
 
-def cross_entropy_and_gradient(scores: Array, labels: Labels) -> tuple[Array, Array]:
-    """Return the mean loss of the batch, (M,), and its gradient by the scores, (M, B, C), equation (21) over n.
+def cross_entropy_and_gradient(scores: Array, labels: Labels) -> tuple[Array, Array, Array]:
+    """Return loss, gradient and accuracy: the mean loss (M,) and its gradient by the scores (M, B, C), (21) over n.
+
+    The accuracy (M,), in float64, is the share of examples whose largest score, of equals the first, is their label's.
 
     Args:
         scores: (M, B, C).
@@ -47,6 +49,7 @@ def cross_entropy_and_gradient(scores: Array, labels: Labels) -> tuple[Array, Ar
     B = len(labels)
     rows = np.arange(B)
     scores = classes_first(scores)
+    accuracy = (scores.argmax(axis=-1) == labels).mean(axis=-1)
     scores -= scores.max(axis=-1, keepdims=True)
     picked = scores[:, rows, labels]
     probability = np.exp(scores, out=scores)
@@ -54,7 +57,7 @@ def cross_entropy_and_gradient(scores: Array, labels: Labels) -> tuple[Array, Ar
     loss = (np.log(total[..., 0]) - picked).mean(axis=-1)
     probability /= total * B
     probability[:, rows, labels] -= probability.dtype.type(1 / B)
-    return loss, laid_wide(probability)
+    return loss, laid_wide(probability), accuracy
 
 
 def penalty(weights: Iterable[Array], lambda_: Array) -> Array:

@@ -1,34 +1,59 @@
 """The packed network: forward pass, loss and gradients, moving averages, dropping trials."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline.core.affine import Array, Gradient, WeightGradient, affine, input_gradient, laid_wide
 from pipeline.core.initialise import initialise
 from pipeline.core.layers import (
     ACTIVATIONS,
+    START,
     BatchNormCache,
+    LayerNormCache,
     Moments,
     batch_norm,
     batch_norm_backward,
     batch_sum,
+    layer_norm,
+    layer_norm_backward,
     moving_average,
     normalise,
 )
 from pipeline.core.losses import Labels, cross_entropy_and_gradient
 from pipeline.spec import InitSpec, NetworkSpec
 
-Statistics = list[Moments]
-"""Mean and variance of the normalised values of every hidden layer; empty without batch norm."""
+Statistics = Mapping[int, Moments]
+"""Mean and variance of the normalised values of every hidden layer with batch norm, by its number, from 1."""
+
+Masks = Sequence[Array]
+"""What the output of every hidden layer is multiplied by, (M, B, H) each; none without dropout."""
 
 
 @dataclass(frozen=True)
 class Hidden:
-    """What the backward pass needs of one hidden layer: its input, its activation's output, batch norm's cache."""
+    """What the backward pass needs of one hidden layer: its input, its activation's output, norm's cache, its mask."""
 
     x: Array
     activated: Array
-    norm: BatchNormCache | None
+    norm: BatchNormCache | LayerNormCache | None
+    mask: Array | None
+
+
+class Step(NamedTuple):
+    """What one mini-batch comes to.
+
+    Attributes:
+        loss: the mean cross-entropies (M,), without the penalty.
+        gradients: those of the cost, penalty included, by parameter name.
+        statistics: the batch's, for `Network.average`.
+        accuracy: the shares of right examples (M,).
+    """
+
+    loss: Array
+    gradients: dict[str, Gradient]
+    statistics: Statistics
+    accuracy: Array
 
 
 @dataclass
@@ -38,7 +63,7 @@ class Network:
     Attributes:
         spec: the architecture.
         parameters: W1, b1, gamma1, beta1, W2, ...: (M, D, H) matrices and (M, H) vectors.
-        averages: the moving averages of equations (38)(39), one per hidden layer; empty before the first mini-batch.
+        averages: the moving averages of equations (38)(39); empty before the first mini-batch.
     """
 
     spec: NetworkSpec
@@ -48,7 +73,7 @@ class Network:
     @classmethod
     def create(cls, spec: NetworkSpec, inputs: int, classes: int, inits: Sequence[InitSpec], seed: int) -> "Network":
         """Return untrained networks, one for each of `inits`."""
-        return cls(spec, initialise(spec, inputs, classes, inits, seed), [])
+        return cls(spec, initialise(spec, inputs, classes, inits, seed), {})
 
     @property
     def size(self) -> int:
@@ -65,93 +90,113 @@ class Network:
         """W1 to Wk."""
         return [self.parameters[f"W{layer}"] for layer in range(1, self.depth + 1)]
 
-    def loss_and_gradients(
-        self, x: Array, labels: Labels, lambda_: Array
-    ) -> tuple[Array, dict[str, Gradient], Statistics]:
-        """Apply the networks to one mini-batch and differentiate, equations (12)-(37).
+    def loss_and_gradients(self, x: Array, labels: Labels, lambda_: Array, masks: Masks = ()) -> Step:
+        """Apply the networks to one mini-batch and differentiate, equations (12)-(37), (40)(41).
 
         Args:
             x: (B, D), shared by the trials.
             labels: (B,) class indices.
             lambda_: (M,) penalties.
-
-        Returns:
-            The mean cross-entropy (M,), without the penalty; the gradients of the cost, penalty included, by
-            parameter name; the batch's statistics, for `average`.
+            masks: those of `dropout_masks`.
         """
-        hidden, top = self._hidden(x)
-        loss, g = cross_entropy_and_gradient(self._scores(top), labels)
-        return loss, self._backward(g, hidden, top, 2 * lambda_), moments(hidden)
+        hidden, top = self._hidden(x, masks)
+        loss, g, accuracy = cross_entropy_and_gradient(self._scores(top), labels)
+        return Step(loss, self._backward(g, hidden, top, 2 * lambda_), moments(hidden), accuracy)
 
     def scores(self, x: Array, statistics: Statistics) -> Array:
         """Return the class scores (M, B, C) of rows x (B, D) at test time, by `statistics`, equations (5)-(9)."""
-        p, spec = self.parameters, self.spec
-        activation = ACTIVATIONS[spec.activation].forward
-
-        def normalised(x: Array, layer: int) -> Array:
-            return normalise(x, p[f"gamma{layer}"], p[f"beta{layer}"], spec.bn_epsilon, statistics[layer - 1])
-
+        outputs = [x]
         for layer in range(1, self.depth):
-            x = affine(x, p[f"W{layer}"], p.get(f"b{layer}"))
-            if spec.batch_norm == "before":
-                x = normalised(x, layer)
-            x = activation(x)
-            if spec.batch_norm == "after":
-                x = normalised(x, layer)
-        return self._scores(x)
+            outputs.append(self._layer(layer, outputs, statistics, None)[1])
+            if not self.spec.skips:
+                outputs[-2] = outputs[0]  # no longer needed: spares the memory
+        return self._scores(outputs[-1])
 
     def statistics(self, x: Array) -> Statistics:
         """Return the statistics of rows x (B, D) taken as one batch; nothing is changed."""
         if self.spec.batch_norm == "none":
-            return []  # spares a forward pass for nothing, after every epoch
+            return {}  # spares a forward pass for nothing, after every epoch
         return moments(self._hidden(x)[0])
 
-    def activated(self, x: Array) -> list[Array]:
+    def activated(self, x: Array, masks: Masks = ()) -> list[Array]:
         """Return what the activations of the hidden layers give for a batch x (B, D), (M, B, H) each."""
-        return [layer.activated for layer in self._hidden(x)[0]]
+        return [layer.activated for layer in self._hidden(x, masks)[0]]
 
     def average(self, statistics: Statistics) -> None:
         """Take one mini-batch's statistics into the moving averages."""
-        alpha = self.spec.bn_alpha
-        old: Sequence[Moments | None] = self.averages or [None] * len(statistics)
-        self.averages = [moving_average(a, b, alpha) for a, b in zip(old, statistics, strict=True)]
+        alpha, start = self.spec.bn_alpha, START[self.spec.bn_start]
+        self.averages = {
+            layer: moving_average(self.averages[layer] if self.averages else start(new), new, alpha)
+            for layer, new in statistics.items()
+        }
 
     def keep(self, trials: Sequence[int]) -> "Network":
         """Return the networks of the given trials (indices into M) alone."""
         index = list(trials)
         parameters = {name: array[index] for name, array in self.parameters.items()}
         parameters["W1"] = laid_wide(parameters["W1"])
-        averages = [Moments(m.mean[index], m.variance[index]) for m in self.averages]
+        averages = {layer: Moments(m.mean[index], m.variance[index]) for layer, m in self.averages.items()}
         return Network(self.spec, parameters, averages)
 
     def _scores(self, x: Array) -> Array:
         """The output layer, equation (18): x is the top hidden layer, or the batch itself in a linear classifier."""
         return affine(x, self.parameters[f"W{self.depth}"], self.parameters[f"b{self.depth}"])
 
-    def _hidden(self, x: Array) -> tuple[list[Hidden], Array]:
+    def _hidden(self, x: Array, masks: Masks = ()) -> tuple[list[Hidden], Array]:
         """Run the hidden layers on a batch, equations (12)-(17); also return what the output layer gets."""
-        p, spec = self.parameters, self.spec
-        activation = ACTIVATIONS[spec.activation].forward
-        hidden: list[Hidden] = []
+        outputs, hidden = [x], []
         for layer in range(1, self.depth):
-            out = affine(x, p[f"W{layer}"], p.get(f"b{layer}"))
-            norm = None
-            if spec.batch_norm == "before":
-                out, norm = batch_norm(out, p[f"gamma{layer}"], p[f"beta{layer}"], spec.bn_epsilon)
-            activated = out = activation(out)
-            if spec.batch_norm == "after":  # on a copy, for batch norm overwrites its input
-                out, norm = batch_norm(out.copy("K"), p[f"gamma{layer}"], p[f"beta{layer}"], spec.bn_epsilon)
-            hidden.append(Hidden(x, activated, norm))
-            x = out
-        return hidden, x
+            kept, out = self._layer(layer, outputs, None, masks[layer - 1] if masks else None)
+            hidden.append(kept)
+            outputs.append(out)
+        return hidden, outputs[-1]
+
+    def _layer(
+        self, layer: int, outputs: Sequence[Array], statistics: Statistics | None, mask: Array | None
+    ) -> tuple[Hidden, Array]:
+        """Run one hidden layer on what the input and the layers before put out: affine, skip, norm, activation, mask.
+
+        Batch norm uses the `statistics`, or those of the batch itself.
+        """
+        x, place = outputs[layer - 1], self.spec.norm_of(layer)
+        out, norm = affine(x, self.parameters[f"W{layer}"], self.parameters.get(f"b{layer}")), None
+        for start, end in self.spec.skips:
+            if end == layer:
+                out += outputs[start]
+        if place == "before":
+            out, norm = self._normalised(out, layer, statistics)
+        activated = out = ACTIVATIONS[self.spec.activation].forward(out)
+        if place == "after":  # on a copy, for norms overwrite their input
+            out, norm = self._normalised(out.copy("K"), layer, statistics)
+        if mask is not None:
+            out = out * mask
+        return Hidden(x, activated, norm, mask), out
+
+    def _normalised(
+        self, s: Array, layer: int, statistics: Statistics | None
+    ) -> tuple[Array, BatchNormCache | LayerNormCache | None]:
+        gamma, beta = self.parameters[f"gamma{layer}"], self.parameters[f"beta{layer}"]
+        if self.spec.layer_norm != "none":
+            return layer_norm(s, gamma, beta, self.spec.bn_epsilon)
+        if statistics is None:
+            return batch_norm(s, gamma, beta, self.spec.bn_epsilon)
+        return normalise(s, gamma, beta, self.spec.bn_epsilon, statistics[layer]), None
 
     def _backward(self, g: Array, hidden: list[Hidden], top: Array, decay: Array) -> dict[str, Gradient]:
-        """Propagate g, the gradient by the scores, to every parameter, equations (22)-(30)."""
+        """Propagate g, the gradient by the scores, to every parameter, equations (22)-(30).
+
+        A skip hands the gradient at the layer where it ends on to the output of the layer where it starts.
+        """
         gradients: dict[str, Gradient] = {}
+        affine_gradients: dict[int, Array] = {}
         for layer in range(self.depth, 0, -1):
             x = top if layer == self.depth else hidden[layer - 1].x
             if layer < self.depth:
+                for start, end in self.spec.skips:
+                    if start == layer:
+                        g += affine_gradients[end]
                 g = self._hidden_backward(g, layer, hidden[layer - 1], gradients)
+            affine_gradients[layer] = g
             weight = self.parameters[f"W{layer}"]
             gradients[f"W{layer}"] = WeightGradient(x, g, weight, decay)
             if f"b{layer}" in self.parameters:
@@ -162,17 +207,29 @@ class Network:
 
     def _hidden_backward(self, g: Array, layer: int, cache: Hidden, gradients: dict[str, Gradient]) -> Array:
         """Take g from a hidden layer's output to its affine map's, noting the gradients of gamma and beta."""
-        backward = ACTIVATIONS[self.spec.activation].backward
-        if self.spec.batch_norm != "after":
+        backward, place = ACTIVATIONS[self.spec.activation].backward, self.spec.norm_of(layer)
+        if cache.mask is not None:
+            g *= cache.mask
+        if place != "after":
             g = backward(g, cache.activated)
         if cache.norm:
             gamma = self.parameters[f"gamma{layer}"]
-            g, gradients[f"gamma{layer}"], gradients[f"beta{layer}"] = batch_norm_backward(g, cache.norm, gamma)
-        if self.spec.batch_norm == "after":
+            by_norm = norm_backward(g, cache.norm, gamma)
+            g, gradients[f"gamma{layer}"], gradients[f"beta{layer}"] = by_norm
+        if place == "after":
             g = backward(g, cache.activated)
         return g
 
 
-def moments(hidden: list[Hidden]) -> Statistics:
-    """Return the batch's statistics from what the forward pass kept."""
-    return [layer.norm.moments for layer in hidden if layer.norm]
+def norm_backward(g: Array, cache: BatchNormCache | LayerNormCache, gamma: Array) -> tuple[Array, Array, Array]:
+    """Return the gradients by what was normalised, (M, B, H), and by gamma and beta, (M, H) each."""
+    if isinstance(cache, LayerNormCache):
+        return layer_norm_backward(g, cache, gamma)
+    return batch_norm_backward(g, cache, gamma)
+
+
+def moments(hidden: Sequence[Hidden]) -> Statistics:
+    """Return the batch's statistics, by layer, from what the forward pass kept."""
+    return {
+        layer: kept.norm.moments for layer, kept in enumerate(hidden, start=1) if isinstance(kept.norm, BatchNormCache)
+    }

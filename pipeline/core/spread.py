@@ -37,7 +37,7 @@ def layer_spreads(network: Network, x: Array, labels: Labels) -> LayerSpreads:
     """
     without_penalty = np.zeros(network.size, network.spec.dtype)
     with np.errstate(all="ignore"):  # networks that start beyond all numbers have spreads that are not finite
-        _, by_name, _ = network.loss_and_gradients(np.asarray(x, network.spec.dtype), labels, without_penalty)
+        by_name = network.loss_and_gradients(np.asarray(x, network.spec.dtype), labels, without_penalty).gradients
         by_weight = [by for layer in range(network.depth) if isinstance(by := by_name[f"W{layer + 1}"], WeightGradient)]
         scores = affine(by_weight[-1].x, network.weights[-1], network.parameters[f"b{network.depth}"])
         outputs = [*(by.x for by in by_weight[1:]), scores]

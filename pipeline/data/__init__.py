@@ -132,7 +132,7 @@ TABLE: Mapping[str, Callable[[Request], Dataset]] = {"cifar10": load_cifar10, "d
 """The data sets by name."""
 
 
-def nominal_cifar10_spec(val_fraction: float, opens_test: bool) -> DataSpec:
+def nominal_cifar10_spec(val_fraction: float, opens_test: bool, train_rows: int | None = None) -> DataSpec:
     """Return the DataSpec that CIFAR-10 will have once it is here, but for the digest."""
     rows = 5 * cifar10.ROWS
     n_val = round(val_fraction * rows)
@@ -141,7 +141,8 @@ def nominal_cifar10_spec(val_fraction: float, opens_test: bool) -> DataSpec:
         digest="not downloaded",
         inputs=cifar10.PIXELS,
         classes=len(cifar10.CLASSES),
-        n_train=rows - n_val,
+        n_train=rows - n_val if train_rows is None else train_rows,
         n_val=n_val,
         n_test=cifar10.ROWS if opens_test else 0,
+        shape=cifar10.SHAPE,
     )

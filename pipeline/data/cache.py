@@ -71,7 +71,7 @@ def prepare(dataset: Dataset, spec: DataSpec, cache: Path) -> Path:
 
 def folder_of(spec: DataSpec, cache: Path) -> Path:
     """Return the folder in `cache` that is, or would be, that of the split `spec`."""
-    return cache / f"{spec.digest[:16]}-v{spec.n_val}-t{spec.n_test}"
+    return cache / f"{spec.digest[:16]}-n{spec.n_train}-v{spec.n_val}-t{spec.n_test}"
 
 
 def is_whole(folder: Path) -> bool:

@@ -70,25 +70,32 @@ def as_images(rows: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any
     return rows.reshape(-1, *shape).transpose(0, 2, 3, 1)
 
 
-def data_spec(dataset: Dataset, val_fraction: float, opens_test: bool) -> DataSpec:
+def data_spec(dataset: Dataset, val_fraction: float, opens_test: bool, train_rows: int | None = None) -> DataSpec:
     """Return which rows of `dataset` a stage sees: round(val_fraction * rows) of those that are no test rows validate.
 
+    Of the others the first `train_rows` are trained on, or all.
+
     Raises:
-        ConfigError: the fraction is not in (0, 1), or leaves no row to train or to validate on.
+        ConfigError: the fraction is not in (0, 1), or leaves no row to train or to validate on; there are fewer rows
+            than `train_rows`.
     """
     require(0 < val_fraction < 1, "validation fraction", "must lie between 0 and 1", val_fraction)
     held_out = _held_out(dataset)
     rest = len(dataset.x_train) - held_out
     n_val = round(val_fraction * rest) if dataset.x_val is None else len(dataset.x_val)
     n_test = held_out if dataset.x_test is None else len(dataset.x_test)
+    n_train = rest - n_val if dataset.x_val is None else rest
+    if train_rows is not None:
+        require(1 <= train_rows <= n_train, "train rows", f"must lie in 1..{n_train}, those there are", train_rows)
     return DataSpec(
         name=dataset.name,
         digest=dataset.digest,
         inputs=dataset.inputs,
         classes=len(dataset.classes),
-        n_train=rest - n_val if dataset.x_val is None else rest,
+        n_train=n_train if train_rows is None else train_rows,
         n_val=n_val,
         n_test=n_test if opens_test else 0,
+        shape=dataset.shape,
     )
 
 
@@ -112,7 +119,7 @@ def rows_of(dataset: Dataset, spec: DataSpec) -> Iterator[tuple[str, Pixels, Lab
     order = stratified_permutation(y)
     test, rest = np.split(order, [_held_out(dataset)])
     val, train = np.split(rest, [spec.n_val if dataset.x_val is None else 0])
-    yield "train", x, y, train
+    yield "train", x, y, train[: spec.n_train]
     if dataset.x_val is None or dataset.y_val is None:
         yield "val", x, y, val
     else:

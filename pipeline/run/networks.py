@@ -45,7 +45,7 @@ def write(path: Path, identity: tuple[str, str], network: Network, prediction: P
     arrays: dict[str, NDArray[Any]] = {
         name: np.ascontiguousarray(array[position]) for name, array in network.parameters.items()
     }
-    for layer, moments in enumerate(network.averages, start=1):
+    for layer, moments in network.averages.items():
         arrays[f"mean{layer}"] = moments.mean[position]
         arrays[f"variance{layer}"] = moments.variance[position]
     arrays["key"], arrays["pack_key"] = map(np.array, identity)

@@ -131,7 +131,7 @@ def read_outcome(path: Path) -> Outcome:
 def compute(task: Task, split: Split) -> Outcome:
     """Train the trials of `task` on `split` and return their records."""
     wall, cpu = time.perf_counter(), time.process_time()
-    curves: list[list[tuple[float, ...]]] = [[] for _ in task.numbers]
+    curves: list[list[tuple[float | None, ...]]] = [[] for _ in task.numbers]
     losses: list[list[float]] = [[] for _ in task.numbers]
     records: dict[int, TrialRecord] = {}
     for report in train(task.trials, split):
@@ -156,14 +156,16 @@ def compute(task: Task, split: Split) -> Outcome:
     return Outcome(complete, timing, provenance())
 
 
-def _row(report: EpochReport, position: int) -> tuple[float, ...]:
+def _row(report: EpochReport, position: int) -> tuple[float | None, ...]:
     """Return one row of Curves, in the order of its fields."""
     measured = [
         float(values[position])
         for part in (report.train, report.val)
         for values in (part.loss, part.cost, part.accuracy)
     ]
-    return (report.step, report.epoch, report.cycle, float(report.eta[position]), *measured)
+    steps = (values[position] for values in (report.batch_losses, report.batch_accuracies))
+    running = [float(values.mean()) if len(values) else None for values in steps]
+    return (report.step, report.epoch, report.cycle, float(report.eta[position]), *measured, *running)
 
 
 def _windows(losses: list[float]) -> tuple[float, ...]:

@@ -39,14 +39,13 @@ def final_accuracy(answer: Found) -> Figure:
 def learning_rate(stage: Stage) -> Figure:
     """Draw the learning rate of a stage, step by step."""
     schedule, per_epoch = stage.fixed.schedule, stage.fixed.steps_per_epoch
-    n_s = schedule.step_size * per_epoch
     steps = np.arange(schedule.epochs * per_epoch + 1)
     ends = np.array([schedule.eta_min]), np.array([schedule.eta_max])
-    eta = [float(SCHEDULES[schedule.kind](int(step), n_s, *ends)[0]) for step in steps]
+    eta = [float(SCHEDULES[schedule.kind](int(step), schedule, per_epoch, *ends)[0]) for step in steps]
     return curves.learning_rate(
         steps,
         eta,
         steps_per_epoch=per_epoch,
-        cycle_ends=[2 * n_s * cycle for cycle in range(1, schedule.cycles + 1)],
+        cycle_ends=[2 * schedule.step_size * per_epoch * cycle for cycle in range(1, schedule.cycles + 1)],
         subtitle=f"{stage.name} stage: {schedule.cycles} cycles of {2 * schedule.step_size} epochs",
     )

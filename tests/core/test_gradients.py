@@ -145,7 +145,7 @@ def oracle_of(network, trial):
 def test_losses_costs_and_gradients_of_every_trial_equal_the_oracle(sizes, batch_norm):
     network = some_network(sizes, M=2, batch_norm=batch_norm, bn_epsilon=1e-3)
     x, labels = some_batch()
-    loss, gradients, statistics = network.loss_and_gradients(x, labels, LAMBDA)
+    loss, gradients, statistics, _ = network.loss_and_gradients(x, labels, LAMBDA)
     costs = loss + penalty(network.weights, LAMBDA)
     for m, lambda_ in enumerate(LAMBDA):
         oracle = oracle_of(network, m)
@@ -175,7 +175,7 @@ def test_a_bias_before_batch_norm_has_no_gradient_so_leaving_it_out_is_the_same_
 
 def test_a_bias_before_the_activation_that_batch_norm_follows_has_a_gradient():
     network = some_network(M=1, batch_norm="after")
-    _, gradients, _ = network.loss_and_gradients(*some_batch(), np.zeros(1))
+    _, gradients, _, _ = network.loss_and_gradients(*some_batch(), np.zeros(1))
     assert np.abs(gradients["b1"]).max() > 0.01
 
 
@@ -194,6 +194,6 @@ def test_a_two_layer_network_gives_the_scores_and_losses_that_cs231n_publishes()
         [12.58373087, 13.20054771, 13.81736455, 14.43418138, 15.05099822, 15.66781506, 16.2846319],
     ]
     assert_allclose(network.scores(x, []), [published], atol=1e-8)
-    loss, _, _ = network.loss_and_gradients(x, labels, np.array([0.5]))
+    loss, _, _, _ = network.loss_and_gradients(x, labels, np.array([0.5]))
     assert_allclose(loss, [3.4702243556], atol=1e-10)
     assert_allclose(loss + penalty(network.weights, np.array([0.5])), [26.5948426952], atol=1e-10)

@@ -18,7 +18,7 @@ def take_a_step(network, momentum=None):
     constants = OptimizerSpec("momentum" if momentum is not None else "sgd")
     knob = 0.01 * np.arange(1, 1 + network.size, dtype=network.spec.dtype)
     x, labels = some_batch()
-    loss, gradients, statistics = network.loss_and_gradients(x.astype(network.spec.dtype), labels, knob)
+    loss, gradients, statistics, _ = network.loss_and_gradients(x.astype(network.spec.dtype), labels, knob)
     network.average(statistics)
     OPTIMIZERS[constants.name].update(network.parameters, gradients, momentum, knob, constants)
     return loss
@@ -103,7 +103,7 @@ def test_test_time_with_the_statistics_of_the_batch_gives_the_scores_of_training
     x, labels = some_batch()
     scores = network.scores(x, network.statistics(x))[0]
     expected = np.mean([np.log(np.exp(s).sum()) - s[label] for s, label in zip(scores, labels, strict=True)])
-    loss, _, _ = network.loss_and_gradients(x, labels, np.zeros(1))
+    loss, _, _, _ = network.loss_and_gradients(x, labels, np.zeros(1))
     assert_allclose(loss, [expected], rtol=1e-12)
 
 
@@ -123,9 +123,9 @@ def test_the_gradients_of_a_pack_are_those_of_its_trials_alone():
     packed = some_network(M=3)
     x, labels = some_batch()
     lambda_ = np.array([0.0, 0.1, 1.0])
-    _, together, _ = packed.loss_and_gradients(x, labels, lambda_)
+    _, together, _, _ = packed.loss_and_gradients(x, labels, lambda_)
     for m in range(3):
-        _, alone, _ = packed.keep([m]).loss_and_gradients(x, labels, lambda_[[m]])
+        _, alone, _, _ = packed.keep([m]).loss_and_gradients(x, labels, lambda_[[m]])
         assert_close({k: as_array(g)[[m]] for k, g in together.items()}, {k: as_array(g) for k, g in alone.items()})
 
 

@@ -18,7 +18,7 @@ def test_the_first_step_of_two_linear_classifiers(optimizer):
     parameters = {"W1": laid_wide(np.ones((2, 2, 2))), "b1": np.zeros((2, 2))}
     network = Network(NetworkSpec((), dtype="float64"), parameters, [])
     lambda_, eta = np.array([0.1, 0.0]), np.array([0.5, 0.1])
-    loss, gradients, _ = network.loss_and_gradients(np.array([[1.0, 2.0]]), np.array([0]), lambda_)
+    loss, gradients, _, _ = network.loss_and_gradients(np.array([[1.0, 2.0]]), np.array([0]), lambda_)
     chosen = OPTIMIZERS[optimizer]
     chosen.update(parameters, gradients, chosen.init(parameters), eta, OptimizerSpec(optimizer))
     assert_allclose(loss, [math.log(2)] * 2)

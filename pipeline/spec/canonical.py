@@ -1,0 +1,47 @@
+"""The one JSON text of a frozen value, and the name that its digest gives."""
+
+import hashlib
+import json
+from typing import Any, TypeVar
+
+import msgspec
+
+from pipeline.errors import ConfigError, DataError
+
+Value = TypeVar("Value")
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of a frozen value: sorted keys, shortest floats, ``lambda_`` written ``lambda``."""
+    plain = _renamed(msgspec.to_builtins(value), "lambda_", "lambda")
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """Return a frozen value as nested dictionaries and lists, with its public names."""
+    return json.loads(canonical_json(value))
+
+
+def from_json(text: str, kind: type[Value]) -> Value:
+    """Return the `kind` that `text` describes; the inverse of canonical_json.
+
+    Raises:
+        DataError: the text is not such a value.
+    """
+    try:
+        return msgspec.convert(_renamed(json.loads(text), "lambda", "lambda_"), kind)
+    except (ValueError, ConfigError) as error:
+        raise DataError(f"stored {kind.__name__} must match its schema, got {error}") from error
+
+
+def digest(value: Any) -> str:
+    """Return the first 16 hex digits of the SHA-256 of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
+
+
+def _renamed(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, dict):
+        return {new if key == old else key: _renamed(item, old, new) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_renamed(item, old, new) for item in value]
+    return value
