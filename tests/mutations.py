@@ -107,8 +107,8 @@ MUTATIONS = [
     Mutation(
         "batch norm after the activation is masked by its own output",
         "core/network.py",
-        "hidden.append(Hidden(x, activated, norm))",
-        "hidden.append(Hidden(x, out, norm))",
+        "return Hidden(x, activated, norm, mask), out",
+        "return Hidden(x, out, norm, mask), out",
     ),
     Mutation(
         "the softmax subtracts the largest score of all trials",
@@ -136,7 +136,7 @@ MUTATIONS = [
         "parameters[name] -= velocity",
         "parameters[name] -= per_trial(eta, velocity) * velocity",
     ),
-    Mutation("the schedule is a step ahead", "train.py", "(self.step, n_s,", "(self.step + 1, n_s,"),
+    Mutation("the schedule is a step ahead", "train.py", "](self.step, schedule,", "](self.step + 1, schedule,"),
     Mutation(
         "the reported rate is rounded to the precision of the network",
         "train.py",
@@ -152,7 +152,7 @@ MUTATIONS = [
     ),
     Mutation(
         "the short last batch is left out",
-        "spec.py",
+        "spec/trial.py",
         "list(range(0, n, batch_size))",
         "list(range(0, max(1, n - batch_size + 1), batch_size))",
     ),
@@ -189,8 +189,8 @@ MUTATIONS = [
     Mutation(
         "dropped trials stay in the moving averages",
         "core/network.py",
-        "[Moments(m.mean[index], m.variance[index]) for m in self.averages]",
-        "[Moments(m.mean[: len(index)], m.variance[: len(index)]) for m in self.averages]",
+        "Moments(m.mean[index], m.variance[index])",
+        "Moments(m.mean[: len(index)], m.variance[: len(index)])",
     ),
     Mutation(
         "after a drop the survivors inherit the recorded losses of the first lanes",
@@ -198,7 +198,9 @@ MUTATIONS = [
         "self.batch_losses[kept]",
         "self.batch_losses[: len(kept)]",
     ),
-    Mutation("a loss is recorded a step late", "train.py", "[:, step] = loss", "[:, step - 1] = loss"),
+    Mutation(
+        "a loss is recorded a step late", "train.py", "run.batch_losses[:, step],", "run.batch_losses[:, step - 1],"
+    ),
     Mutation("a layer's spread divides by n - 1", "core/spread.py", "axis=(1, 2), dtype", "axis=(1, 2), ddof=1, dtype"),
     Mutation("the penalty counts as gradient", "core/spread.py", "np.zeros(network.size", "np.ones(network.size"),
     Mutation(

@@ -78,7 +78,7 @@ def photograph(report):
 def state(network):
     """Return copies of all arrays of a network, parameters and moving averages, by name."""
     arrays = {name: array.copy() for name, array in network.parameters.items()}
-    for layer, moments in enumerate(network.averages, start=1):
+    for layer, moments in network.averages.items():
         arrays |= {f"mean{layer}": moments.mean.copy(), f"variance{layer}": moments.variance.copy()}
     return arrays
 

@@ -87,8 +87,9 @@ def assert_oracle_has(network, oracle):
     for name, array in network.parameters.items():
         expected = getattr(oracle.layers[int(name[-1]) - 1], name[:-1]).T
         assert_allclose(array[0], expected, rtol=1e-10, atol=1e-13, err_msg=name)
-    for moments, layer in zip(network.averages, oracle.layers, strict=False):
-        assert_allclose([moments.mean[0], moments.variance[0]], layer.average, rtol=1e-10, atol=1e-14)
+    for number, moments in network.averages.items():
+        average = oracle.layers[number - 1].average
+        assert_allclose([moments.mean[0], moments.variance[0]], average, rtol=1e-10, atol=1e-14)
     if network.spec.batch_norm == "before":  # the biases that the core leaves out have stayed at zero
         for layer in oracle.layers[:-1]:
             assert_allclose(layer.b, 0, atol=1e-13)
@@ -183,7 +184,7 @@ def test_recorded_losses_are_those_of_the_steps_and_recording_them_changes_no_bi
     for report in train(pack, DATA):
         losses = np.empty((len(LAMBDAS), 0))
         for batch in cut(order.permutation(23), 5) if report.epoch else []:
-            eta = triangular(step, 5, np.full(4, 0.01), np.full(4, 0.3)).astype(dtype)
+            eta = triangular(step, spec.schedule, 5, np.full(4, 0.01), np.full(4, 0.3)).astype(dtype)
             x = DATA.x_train[batch].astype(dtype)
             loss, gradients, statistics, _ = network.loss_and_gradients(x, DATA.y_train[batch], lambda_)
             network.average(statistics)

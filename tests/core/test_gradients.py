@@ -155,7 +155,8 @@ def test_losses_costs_and_gradients_of_every_trial_equal_the_oracle(sizes, batch
         for name, gradient in gradients.items():
             reference = expected[int(name[-1]) - 1][name[:-1]].T
             assert_allclose(as_array(gradient)[m], reference, rtol=1e-10, atol=1e-14, err_msg=name)
-        for moments, trace in zip(statistics, traces, strict=False):
+        for layer, moments in statistics.items():
+            trace = traces[layer - 1]
             assert_allclose(moments.mean[m], trace.mean, rtol=1e-12)
             assert_allclose(moments.variance[m], trace.variance, rtol=1e-12)
 
@@ -186,14 +187,14 @@ def test_a_two_layer_network_gives_the_scores_and_losses_that_cs231n_publishes()
 
     parameters = {"W1": spread(-0.7, 0.3, 5, 50), "b1": spread(-0.1, 0.9, 50)}
     parameters |= {"W2": spread(-0.3, 0.4, 50, 7), "b2": spread(-0.9, 0.1, 7)}
-    network = Network(NetworkSpec((50,), batch_norm="none", dtype="float64"), parameters, [])
+    network = Network(NetworkSpec((50,), batch_norm="none", dtype="float64"), parameters, {})
     x, labels = np.linspace(-5.5, 4.5, 15).reshape(5, 3).T, np.array([0, 5, 1])
     published = [
         [11.53165108, 12.2917344, 13.05181771, 13.81190102, 14.57198434, 15.33206765, 16.09215096],
         [12.05769098, 12.74614105, 13.43459113, 14.1230412, 14.81149128, 15.49994135, 16.18839143],
         [12.58373087, 13.20054771, 13.81736455, 14.43418138, 15.05099822, 15.66781506, 16.2846319],
     ]
-    assert_allclose(network.scores(x, []), [published], atol=1e-8)
+    assert_allclose(network.scores(x, {}), [published], atol=1e-8)
     loss, _, _, _ = network.loss_and_gradients(x, labels, np.array([0.5]))
     assert_allclose(loss, [3.4702243556], atol=1e-10)
     assert_allclose(loss + penalty(network.weights, np.array([0.5])), [26.5948426952], atol=1e-10)

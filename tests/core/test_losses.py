@@ -15,7 +15,7 @@ def test_no_score_is_too_large_for_the_loss(dtype):
     labels = np.array([0, 1, 2, 0])
     expected = [[0, 1e4, math.log(3), math.log(2)]]
     assert_allclose(cross_entropy(huge, labels), expected, rtol=1e-6)
-    loss, gradient = cross_entropy_and_gradient(huge, labels)
+    loss, gradient, _ = cross_entropy_and_gradient(huge, labels)
     assert_allclose(loss, np.mean(expected, axis=1), rtol=1e-6)
     quarters = [[0, 0, 0], [1, -1, 0], [1 / 3, 1 / 3, -2 / 3], [-0.5, 0.5, 0]]
     assert_allclose(gradient, np.array([quarters]) / 4, rtol=1e-6, atol=1e-8)
@@ -23,14 +23,14 @@ def test_no_score_is_too_large_for_the_loss(dtype):
 
 def test_the_loss_and_its_gradient_worked_by_hand():
     scores = np.array([[[math.log(1), math.log(3)]], [[0.0, 0.0]]])  # probabilities 1/4, 3/4 and 1/2, 1/2
-    loss, gradient = cross_entropy_and_gradient(scores, np.array([0]))
+    loss, gradient, _ = cross_entropy_and_gradient(scores, np.array([0]))
     assert_allclose(loss, [math.log(4), math.log(2)])
     assert_allclose(gradient, [[[-0.75, 0.75]], [[-0.5, 0.5]]])
 
 
 def test_the_mean_divides_by_the_rows_of_this_batch():
     scores = np.zeros((1, 3, 2))
-    loss, gradient = cross_entropy_and_gradient(scores, np.array([0, 1, 1]))
+    loss, gradient, _ = cross_entropy_and_gradient(scores, np.array([0, 1, 1]))
     assert_allclose(loss, [math.log(2)])
     assert_allclose(gradient, [[[-1 / 6, 1 / 6], [1 / 6, -1 / 6], [1 / 6, -1 / 6]]])
 

@@ -13,14 +13,13 @@ from pipeline.core.optimizers import OPTIMIZERS
 from pipeline.spec import ACTIVATIONS, BATCH_NORM, InitSpec, NetworkSpec, OptimizerSpec
 
 
-def take_a_step(network, momentum=None):
+def take_a_step(network, optimizer="sgd", memory=None):
     """Train on one batch, with another lambda and learning rate for every trial."""
-    constants = OptimizerSpec("momentum" if momentum is not None else "sgd")
     knob = 0.01 * np.arange(1, 1 + network.size, dtype=network.spec.dtype)
     x, labels = some_batch()
     loss, gradients, statistics, _ = network.loss_and_gradients(x.astype(network.spec.dtype), labels, knob)
     network.average(statistics)
-    OPTIMIZERS[constants.name].update(network.parameters, gradients, momentum, knob, constants)
+    OPTIMIZERS[optimizer].update(network.parameters, gradients, memory, knob, OptimizerSpec(optimizer))
     return loss
 
 
@@ -30,8 +29,8 @@ def test_a_step_makes_the_same_calls_for_one_trial_and_for_eight(batch_norm, opt
     def instructions(M, sizes=(D, 5, 4, C)):
         """Count the bytecode instructions of one step: a loop over trials, wherever it hid, would show."""
         network = some_network(sizes, M=M, batch_norm=batch_norm)
-        momentum = OPTIMIZERS["momentum"].init(network.parameters) if optimizer == "momentum" else None
-        take_a_step(network, momentum)  # the first step starts the averages
+        memory = OPTIMIZERS[optimizer].init(network.parameters)
+        take_a_step(network, optimizer, memory)  # the first step starts the averages
         count = 0
 
         def watch(frame, event, _):
@@ -42,7 +41,7 @@ def test_a_step_makes_the_same_calls_for_one_trial_and_for_eight(batch_norm, opt
 
         before = sys.gettrace()
         sys.settrace(watch)
-        take_a_step(network, momentum)
+        take_a_step(network, optimizer, memory)
         sys.settrace(before)
         return count
 
@@ -95,7 +94,7 @@ def test_the_averages_start_at_the_first_batch_and_move_a_tenth_towards_every_ot
 def test_without_batch_norm_there_are_no_averages():
     network = some_network(batch_norm="none")
     take_a_step(network)
-    assert network.averages == []
+    assert network.averages == {}
 
 
 def test_test_time_with_the_statistics_of_the_batch_gives_the_scores_of_training():
@@ -134,7 +133,7 @@ def test_the_gradients_of_a_pack_are_those_of_its_trials_alone():
 def test_training_stays_in_the_type_of_the_network(batch_norm, dtype):
     network = some_network(batch_norm=batch_norm, dtype=dtype)
     momentum = OPTIMIZERS["momentum"].init(network.parameters)
-    assert take_a_step(network, momentum).dtype == dtype
+    assert take_a_step(network, "momentum", momentum).dtype == dtype
     assert {array.dtype for arrays in (state(network), momentum) for array in arrays.values()} == {np.dtype(dtype)}
 
 
@@ -142,4 +141,4 @@ def test_a_network_without_hidden_layers_is_a_linear_classifier():
     network = Network.create(NetworkSpec((), dtype="float64"), D, C, [InitSpec("xavier")] * 2, seed=0)
     x, _ = some_batch()
     assert network.parameters.keys() == {"W1", "b1"}
-    assert_allclose(network.scores(x, []), x @ network.parameters["W1"], rtol=1e-12)
+    assert_allclose(network.scores(x, {}), x @ network.parameters["W1"], rtol=1e-12)

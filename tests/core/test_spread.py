@@ -83,7 +83,7 @@ def test_moving_averages_do_not_matter_and_nothing_is_changed(batch_norm):
     network, (x, labels) = some_network(batch_norm=batch_norm), some_batch()
     fresh = layer_spreads(network, x, labels)
     if batch_norm != "none":
-        network.averages = [Moments(np.full((3, H), 7.0), np.full((3, H), 9.0)) for H in HIDDEN]
+        network.averages = {i: Moments(np.full((3, H), 7.0), np.full((3, H), 9.0)) for i, H in enumerate(HIDDEN, 1)}
     before = state(network)
     assert_same_bits(dataclasses.asdict(layer_spreads(network, x, labels)), dataclasses.asdict(fresh))
     assert_same_bits(state(network), before)

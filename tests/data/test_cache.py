@@ -93,7 +93,7 @@ def test_a_split_says_what_it_is_and_cannot_be_written_to(tmp_path):
 def test_a_closed_test_set_is_not_on_disk(tmp_path):
     spec = data_spec(DATASET, 0.25, opens_test=False)
     folder = prepare(DATASET, spec, tmp_path)
-    assert folder.name == f"{spec.digest[:16]}-v10-t0"
+    assert folder.name == f"{spec.digest[:16]}-n{spec.n_train}-v10-t0"
     assert not any("test" in name for name in contents(folder))
     split = open_split(folder)
     assert split.x_test is None

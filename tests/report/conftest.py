@@ -49,6 +49,8 @@ def _record(
         val_loss=tuple(loss),
         val_cost=tuple(x + 0.1 for x in loss),
         val_accuracy=tuple(val),
+        running_loss=(None, *loss[1:]),
+        running_accuracy=(None, *val[1:]),
     )
     return TrialRecord(stage, number, replicate, replicate, spec, status, curves, test, reason)
 

@@ -69,6 +69,8 @@ def learning(accuracy: float, *, leaves: int = 0, epochs: int = 20, penalty: flo
         val_loss=tuple(losses),
         val_cost=tuple(losses + penalty),
         val_accuracy=tuple(shares),
+        running_loss=(None, *losses[1:]),
+        running_accuracy=(None, *shares[1:]),
     )
 
 

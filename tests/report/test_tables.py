@@ -23,6 +23,7 @@ PROMISED = [
 PROMISED_CURVES = [
     *("stage", "number", "step", "epoch", "cycle", "eta"),
     *("train_loss", "train_cost", "train_accuracy", "val_loss", "val_cost", "val_accuracy"),
+    *("running_loss", "running_accuracy"),
 ]
 
 
@@ -100,6 +101,7 @@ def test_curves_have_the_promised_columns_and_a_row_for_every_epoch(search):
         **{"stage": "coarse", "number": 0, "step": 20, "epoch": 2, "cycle": 1, "eta": 1e-5},
         **{"train_loss": 1.4, "train_cost": 1.5, "train_accuracy": 0.6},
         **{"val_loss": 1.5, "val_cost": 1.6, "val_accuracy": 0.5},
+        **{"running_loss": 1.5, "running_accuracy": 0.5},
     }
 
 

@@ -21,7 +21,7 @@ IDENTITY = ("0123456789abcdef", "fedcba9876543210")
 
 D, H, C, N = 4, 3, 2, 5
 NETWORK = Network.create(NetworkSpec(hidden=(H,)), D, C, [InitSpec(), InitSpec()], seed=3)
-NETWORK.averages = [Moments(np.arange(2.0 * H).reshape(2, H), np.arange(2.0 * H).reshape(2, H) + 1)]
+NETWORK.averages = {1: Moments(np.arange(2.0 * H).reshape(2, H), np.arange(2.0 * H).reshape(2, H) + 1)}
 PREDICTION = Prediction(np.arange(2 * N).reshape(2, N) % C, np.linspace(0.5, 1, 2 * N).reshape(2, N))
 
 
@@ -39,7 +39,7 @@ def test_a_file_holds_everything_of_one_network_of_its_pack_and_its_keys(path: P
     assert sorted(stored.pop("members").tolist()) == sorted(stored)
     assert (str(stored.pop("key")), str(stored.pop("pack_key"))) == IDENTITY
     expected = {name: array[1] for name, array in NETWORK.parameters.items()}
-    expected |= {"mean1": NETWORK.averages[0].mean[1], "variance1": NETWORK.averages[0].variance[1]}
+    expected |= {"mean1": NETWORK.averages[1].mean[1], "variance1": NETWORK.averages[1].variance[1]}
     expected |= {"test_predicted": PREDICTION.classes[1], "test_confidence": PREDICTION.confidence[1]}
     assert set(stored) == set(expected)
     for name, array in expected.items():

@@ -265,7 +265,7 @@ def rebuilt(spec: NetworkSpec, stored: dict[str, np.ndarray]) -> Network:
     network = Network.create(spec, rig.D, rig.C, [InitSpec()], seed=99)
     network.parameters = {name: stored[name][None] for name in network.parameters}
     layers = range(1, len(spec.hidden) + 1) if spec.batch_norm != "none" else ()
-    network.averages = [Moments(stored[f"mean{layer}"][None], stored[f"variance{layer}"][None]) for layer in layers]
+    network.averages = {i: Moments(stored[f"mean{i}"][None], stored[f"variance{i}"][None]) for i in layers}
     return network
 
 
