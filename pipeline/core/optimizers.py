@@ -1,7 +1,11 @@
 """Optimizers as pairs of functions: `init` makes the state, `update` changes parameters and state in place.
 
 States are dictionaries of arrays with a leading trial axis M, so that trials can be dropped from them as from the
-parameters. A new optimizer is two functions and one table entry.
+parameters. They have the type of the network, but for Adam's counter of steps, "t" (M,): powers of it are taken, in
+float64. A new optimizer is two functions and one table entry.
+
+A gradient is an array, or that of a weight matrix in factors, which also know the penalty. Only AdamW asks for the
+difference: an array is to it the gradient of a parameter without a penalty, such as a bias, gamma or beta.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +21,10 @@ State = dict[str, Array]
 
 
 class Optimizer(NamedTuple):
-    """init(parameters) -> state; update(parameters, gradients, state, eta (M,), constants)."""
+    """init(parameters) -> state; update(parameters, gradients, state, eta (M,), constants).
+
+    `update` takes one step, with the learning rates eta of the trials; it reads the gradients and changes the rest.
+    """
 
     init: Callable[[Parameters], State]
     update: Callable[[Parameters, Mapping[str, Gradient], State, Array, OptimizerSpec], None]
