@@ -41,7 +41,7 @@ def initial_spreads(records: Iterable[TrialRecord], split: Split) -> Iterator[Sp
         spreads = layer_spreads(network, split.x_train[:ROWS], split.y_train[:ROWS])
         activations, gradients = (tuple(part[0].tolist()) for part in (spreads.activations, spreads.gradients))
         if np.isfinite([*activations, *gradients]).all():
-            yield Spread(spec.init, spec.network.batch_norm, record.replicate, activations, gradients)
+            yield Spread(spec.init, spec.network.batch_norm, record.replicate, activations, gradients, spec.key)
 
 
 def _frequencies(labels: Labels) -> NDArray[np.float64]:

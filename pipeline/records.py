@@ -146,6 +146,7 @@ class Spread:
     replicate: int
     activations: tuple[float, ...]
     gradients: tuple[float, ...]
+    trial: str = ""  # its key
 
     def __post_init__(self) -> None:
         one_of("batch norm", self.batch_norm, BATCH_NORM)

@@ -153,6 +153,22 @@ def asked(configuration: type[Configuration], where: str) -> Entry:
     return Entry(configuration, execute, tells=tells)
 
 
+def compared(configuration: type[Configuration]) -> Entry:
+    """Return the entry of a comparison: what it asks and answers follows from its configuration."""
+
+    def question() -> Any:
+        return _found("sweeps.answers.comparison_results:question")(configuration)
+
+    def execute(config: Any, options: Options) -> None:
+        _found("sweeps.session:run")(question(), config, options)
+
+    def tells(options: Options, data_name: str) -> "Told":
+        told: Told = _found("sweeps.stored:tell")(question(), options, data_name)
+        return told
+
+    return Entry(configuration, execute, tells=tells)
+
+
 def _found(where: str) -> Any:
     module, _, name = where.partition(":")
     return getattr(importlib.import_module(module), name)

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, ClassVar, Self
 
-from pipeline.errors import require
+from pipeline.errors import one_of, require
 from pipeline.run.replay import any_rows
 from pipeline.run.samplers import LogRange, grid
 from pipeline.run.stage import Listed, Stage, StageResult
 from pipeline.run.sweep import Sweep
 from pipeline.spec import (
+    CONVENTIONS,
+    AugmentSpec,
     InitSpec,
     NetworkSpec,
     OptimizerSpec,
@@ -41,25 +43,45 @@ class Grid(ABC):
     """pairs of seeds per setting"""
     lambda_: LambdaFlag = 0.005
     activation: str = "relu"
-    bn_epsilon: float = NetworkSpec.bn_epsilon
+    convention: str = "dd2424"
+    """dd2424, cs231n or cmu: what l2-factor, bn-start and bn-epsilon are where they are not given"""
+    l2_factor: float | None = None
+    """the cost adds this times lambda * sum of squares: 1 or 0.5"""
+    bn_start: str | None = None
+    """what moving averages start from: first_batch, zeros or standard"""
+    bn_epsilon: float | None = None
     bn_alpha: float = NetworkSpec.bn_alpha
     dtype: str = NetworkSpec.dtype
+    keep: float = 1.0
+    """dropout: the probability to keep a hidden unit"""
     optimizer: OptimizerSpec = field(default_factory=OptimizerSpec)
+    schedule: str = "triangular"
+    """triangular, constant, step, exponential or cosine"""
     eta_min: float = 1e-5
     eta_max: float = 1e-1
     step_size: int = 5
-    """epochs from the smallest to the largest learning rate"""
+    """epochs from the smallest to the largest learning rate; a cycle lasts two of them"""
     cycles: int = 2
+    decay: float | None = None
+    """of the schedules step and exponential: what the learning rate is multiplied by"""
+    decay_every: int | None = None
+    """of the schedule step: epochs"""
+    warm_up: int = 0
+    """of the schedule cosine: epochs"""
     batch_size: int = 100
+    augment: AugmentSpec = field(default_factory=AugmentSpec)
     val_fraction: float = 0.1
     """of the training rows, kept for validation"""
+    train_rows: int | None = None
+    """train on so many of the other rows (without it: on all)"""
 
-    def __init_subclass__(cls) -> None:
-        if "stage_name" not in vars(cls):
+    def __init_subclass__(cls, *, abstract: bool = False) -> None:
+        if not abstract and "stage_name" not in vars(cls):
             raise TypeError(f"a grid must name its stage, got none in {cls.__name__}")
 
     def __post_init__(self) -> None:
         positive_integer("replicates", self.replicates)
+        one_of("convention", self.convention, CONVENTIONS)
         trial, asked = self.trial(any_rows), Listed(self.settings())
         for setting in asked.listed:  # so that whatever needs no data to be refused is refused before any is read
             with_setting(trial, setting)
@@ -83,20 +105,28 @@ class Grid(ABC):
         """Return the product of the axes, the last one varying fastest."""
         return tuple({name: value for part in parts for name, value in part.items()} for parts in product(*self.axes()))
 
-    def trial(self, rows: Rows) -> TrialSpec:
-        """Return the trial that the settings change, on the rows of a stage that opens the test set."""
+    def trial(self, rows: Rows, *, opens_test: bool = True) -> TrialSpec:
+        """Return the trial that the settings change, on the rows of a stage that opens the test set or does not."""
+        convention = CONVENTIONS[self.convention]
         network = NetworkSpec(
-            activation=self.activation, bn_epsilon=self.bn_epsilon, bn_alpha=self.bn_alpha, dtype=self.dtype
+            activation=self.activation,
+            bn_epsilon=convention.bn_epsilon if self.bn_epsilon is None else self.bn_epsilon,
+            bn_alpha=self.bn_alpha,
+            bn_start=convention.bn_start if self.bn_start is None else self.bn_start,
+            dtype=self.dtype,
         )
-        schedule = ScheduleSpec("triangular", self.eta_min, self.eta_max, self.step_size, self.cycles)
+        rates = self.eta_min, self.eta_max, self.step_size, self.cycles
         return TrialSpec(
-            rows(self.val_fraction, True),
+            rows(self.val_fraction, opens_test, self.train_rows),
             network,
             InitSpec(),
-            schedule,
+            ScheduleSpec(self.schedule, *rates, self.decay, self.decay_every, self.warm_up),
             self.optimizer,
             self.batch_size,
             self.lambda_,
+            convention.l2_factor if self.l2_factor is None else self.l2_factor,
+            self.keep,
+            self.augment,
         )
 
 

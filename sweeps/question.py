@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from pipeline.records import Diagnosis, Row, TrialRecord
 from pipeline.spec import DataSpec
+from sweeps.folders import FINDINGS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,6 +83,8 @@ class Question(Generic[Config, Conclusion]):
         title: of its part of the report, where this cannot be told yet.
         sections: its part of the report.
         diagnose: measures what is no trial; stored beside the results, so that the report need not compute it.
+        said: the file that says what came out: what was chosen, or where nothing was what was found.
+        optional: whether the report names it among what else can be run, where it has not run.
     """
 
     name: str
@@ -93,3 +96,5 @@ class Question(Generic[Config, Conclusion]):
     title: str
     sections: Callable[[Answer[Config, Conclusion]], Sequence[Section]]
     diagnose: Callable[[Sequence[StageResult], Finished], Diagnosis] | None = None
+    said: str = FINDINGS
+    optional: bool = False

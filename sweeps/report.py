@@ -1,20 +1,16 @@
 """What the sweeps found, as one document: made from what is stored, without training anything."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from pipeline.errors import one_of
 from sweeps import SWEEPS
 from sweeps.cli import Entry, Options
 
 if TYPE_CHECKING:
     from pipeline.report.document import Document
     from pipeline.report.provenance import Told
-
-NAMES = {"cifar10": "CIFAR-10", "digits": "handwritten digits"}
-"""What titles call the data sets; others go by the name of their file."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +32,7 @@ def execute(_config: Report, options: Options) -> None:
         HostError: a file or folder refuses, or typst is not installed.
     """
     # pandas and Matplotlib, which --help can spare
+    from pipeline.data import TABLE  # noqa: PLC0415
     from pipeline.files import lock, make_folder, remove_leftovers  # noqa: PLC0415
     from pipeline.report.document import Command  # noqa: PLC0415
     from pipeline.report.publish import publish  # noqa: PLC0415
@@ -44,6 +41,8 @@ def execute(_config: Report, options: Options) -> None:
 
     console = terminal()
     name = data_name(options)
+    if options.dataset in TABLE:
+        options = replace(options, dataset=name)
     told = list(tell(options, name))
     folder = make_folder(run_folder("report", name, options))
     for one in told:
@@ -69,6 +68,7 @@ def tell(options: Options, data_name: str) -> Iterator["Told"]:
 
 def document(told: list["Told"], options: Options, data_name: str) -> "Document":
     """Return the report: the sections of the sweeps, and where they come from."""
+    from pipeline.data import title  # noqa: PLC0415
     from pipeline.report.document import Document  # noqa: PLC0415
     from pipeline.report.provenance import section  # noqa: PLC0415
 
@@ -76,7 +76,7 @@ def document(told: list["Told"], options: Options, data_name: str) -> "Document"
     origins = [one.origin for one in told if one.origin is not None]
     run = f", run {options.run}" if options.run else ""
     return Document(
-        title=f"Networks, batch normalisation and lambda on {NAMES.get(data_name, data_name)}",
+        title=f"Networks, batch normalisation and lambda on {title(data_name)}",
         subtitle=f"Data set {data_name}, scale {options.scale}{run}",
         sections=(*sections, section(origins)),
     )
@@ -85,19 +85,19 @@ def document(told: list["Told"], options: Options, data_name: str) -> "Document"
 def data_name(options: Options) -> str:
     """Return what the run folders of the data set are called; a user's own file is read for it, nothing else is.
 
-    Without a data set that is CIFAR-10, unless digits alone have runs, at this scale and under this name.
+    Without a data set that is the first of the table that has runs, at this scale and under this name; CIFAR-10 where
+    none has. Where one may stand in for another, it is that which has runs.
 
     Raises:
         ConfigError: there is no such data set or file.
         DataError: the user's file is damaged.
     """
-    from pipeline.data import TABLE, load  # noqa: PLC0415
+    from pipeline.data import TABLE, called, load  # noqa: PLC0415
 
-    if options.dataset is None:
-        return next((name for name in TABLE if any(_runs(options, name))), next(iter(TABLE)))
-    if options.dataset.endswith(".npz"):
+    if options.dataset is not None and options.dataset.endswith(".npz"):
         return load(options.dataset, warn=print).folder_name
-    return one_of("data set", options.dataset, [*TABLE, "path/to/file.npz"])
+    names = list(TABLE) if options.dataset is None else called(options.dataset)
+    return next((name for name in names if any(_runs(options, name))), names[0])
 
 
 def _runs(options: Options, data_name: str) -> Iterator[Path]:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from pipeline import data
-from pipeline.data import Dataset, Split
+from pipeline.data import Dataset, Outline, Split
 from pipeline.spec import DataSpec
 from sweeps.cli import Options
 
@@ -18,16 +18,21 @@ CACHE = "cache"
 class Source:
     """The data set of a run, and the splits that stages may see of it.
 
-    `dataset` is None in a preview for which CIFAR-10 would have to be downloaded; its sizes are known.
+    In a preview for which it would have to be downloaded, `found` is what is known of it.
     """
 
-    dataset: Dataset | None
+    found: Dataset | Outline
     cache: Path
+
+    @property
+    def dataset(self) -> Dataset | None:
+        """The data set, if it is here."""
+        return self.found if isinstance(self.found, Dataset) else None
 
     @property
     def folder_name(self) -> str:
         """What run folders are called after."""
-        return self.dataset.folder_name if self.dataset else "cifar10"
+        return self.dataset.folder_name if self.dataset else self.found.name
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -36,9 +41,7 @@ class Source:
 
     def spec(self, val_fraction: float, opens_test: bool, train_rows: int | None = None) -> DataSpec:
         """Return which rows a stage sees; of the training rows the first `train_rows`, or all."""
-        if self.dataset is None:
-            return data.nominal_cifar10_spec(val_fraction, opens_test, train_rows)
-        return data.data_spec(self.dataset, val_fraction, opens_test, train_rows)
+        return data.data_spec(self.found, val_fraction, opens_test, train_rows)
 
     def prepared(self, spec: DataSpec) -> Path:
         """Return the folder of the standardised rows, written on first use."""
@@ -55,7 +58,7 @@ def load(options: Options, console: Console) -> Source:
     """Find, or unless this is a preview download, the data set that the options ask for."""
     cache = options.artifacts / CACHE
     try:
-        with data.DownloadBar("CIFAR-10", console) as progress:
+        with data.DownloadBar(data.title(options.dataset), console) as progress:
             dataset = data.load(
                 options.dataset,
                 options.data_dir,
@@ -65,5 +68,5 @@ def load(options: Options, console: Console) -> Source:
             )
     except data.NotDownloadedError as error:
         console.print(f"note: {error}")
-        return Source(None, cache)
+        return Source(error.outline, cache)
     return Source(dataset, cache)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.data.dataset import Dataset, Labels, Pixels
+from pipeline.data.dataset import Dataset, Labels, Outline, Pixels
 from pipeline.errors import require
 from pipeline.spec import DataSpec
 
@@ -70,32 +70,35 @@ def as_images(rows: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any
     return rows.reshape(-1, *shape).transpose(0, 2, 3, 1)
 
 
-def data_spec(dataset: Dataset, val_fraction: float, opens_test: bool, train_rows: int | None = None) -> DataSpec:
+def data_spec(
+    dataset: Dataset | Outline, val_fraction: float, opens_test: bool, train_rows: int | None = None
+) -> DataSpec:
     """Return which rows of `dataset` a stage sees: round(val_fraction * rows) of those that are no test rows validate.
 
-    Of the others the first `train_rows` are trained on, or all.
+    Of the others the first `train_rows` are trained on, or all. The rows themselves are not needed for that.
 
     Raises:
         ConfigError: the fraction is not in (0, 1), or leaves no row to train or to validate on; there are fewer rows
             than `train_rows`.
     """
     require(0 < val_fraction < 1, "validation fraction", "must lie between 0 and 1", val_fraction)
-    held_out = _held_out(dataset)
-    rest = len(dataset.x_train) - held_out
-    n_val = round(val_fraction * rest) if dataset.x_val is None else len(dataset.x_val)
-    n_test = held_out if dataset.x_test is None else len(dataset.x_test)
-    n_train = rest - n_val if dataset.x_val is None else rest
+    outline = dataset if isinstance(dataset, Outline) else dataset.outline
+    held_out = _held_out(outline)
+    rest = outline.n_train - held_out
+    n_val = round(val_fraction * rest) if outline.n_val is None else outline.n_val
+    n_test = held_out if outline.n_test is None else outline.n_test
+    n_train = rest - n_val if outline.n_val is None else rest
     if train_rows is not None:
         require(1 <= train_rows <= n_train, "train rows", f"must lie in 1..{n_train}, those there are", train_rows)
     return DataSpec(
-        name=dataset.name,
-        digest=dataset.digest,
-        inputs=dataset.inputs,
-        classes=len(dataset.classes),
+        name=outline.name,
+        digest=outline.digest,
+        inputs=outline.inputs,
+        classes=outline.classes,
         n_train=n_train if train_rows is None else train_rows,
         n_val=n_val,
         n_test=n_test if opens_test else 0,
-        shape=dataset.shape,
+        shape=outline.shape,
     )
 
 
@@ -117,7 +120,7 @@ def rows_of(dataset: Dataset, spec: DataSpec) -> Iterator[tuple[str, Pixels, Lab
     """Yield (part, x, y, indices) for train, val and, where `spec` opens it, test: the part's rows are x[indices]."""
     x, y = dataset.x_train, dataset.y_train
     order = stratified_permutation(y)
-    test, rest = np.split(order, [_held_out(dataset)])
+    test, rest = np.split(order, [_held_out(dataset.outline)])
     val, train = np.split(rest, [spec.n_val if dataset.x_val is None else 0])
     yield "train", x, y, train[: spec.n_train]
     if dataset.x_val is None or dataset.y_val is None:
@@ -132,5 +135,5 @@ def rows_of(dataset: Dataset, spec: DataSpec) -> Iterator[tuple[str, Pixels, Lab
         yield "test", dataset.x_test, dataset.y_test, np.arange(len(dataset.x_test))
 
 
-def _held_out(dataset: Dataset) -> int:
-    return 0 if dataset.x_test is not None else max(1, round(TEST_FRACTION * len(dataset.x_train)))
+def _held_out(outline: Outline) -> int:
+    return 0 if outline.n_test is not None else max(1, round(TEST_FRACTION * outline.n_train))

@@ -92,7 +92,7 @@ class Cell:
     @property
     def accuracy(self) -> Estimate:
         """The mean test accuracy; without an interval where the cell is mixed."""
-        return _unless(self.mixed, mean_interval([seed.accuracy for seed in self.seeds], bounds=SHARE))
+        return unless_mixed(self.mixed, mean_interval([seed.accuracy for seed in self.seeds], bounds=SHARE))
 
     @property
     def first_step(self) -> float | None:
@@ -121,7 +121,7 @@ class Effect:
     @property
     def estimate(self) -> Estimate:
         """The mean difference; without an interval where the differences lie in heaps."""
-        return _unless(self.mixed, mean_interval(self.differences, bounds=SHARE_DIFFERENCE))
+        return unless_mixed(self.mixed, mean_interval(self.differences, bounds=SHARE_DIFFERENCE))
 
 
 Effects: TypeAlias = Mapping[tuple[Any, ...], Effect]
@@ -138,7 +138,7 @@ def compare(on: Cell, off: Cell) -> Effect:
 def cells(records: Iterable[TrialRecord], chance: Chance, by: Sequence[str] = BY) -> dict[tuple[Any, ...], Cell]:
     """Return the settings of a grid over the parameters `by` in plan order, each with what its seeds did."""
     groups = by_setting(records, by, ascending=False)
-    return {setting: _cell(group, chance) for setting, group in groups.items()}
+    return {setting: cell_of(group, chance) for setting, group in groups.items()}
 
 
 def paired_effects(
@@ -198,7 +198,8 @@ def initialisation(init: InitSpec) -> str:
     return style.scale_label(init) + (" initialisation" if init.sigma is None else "")
 
 
-def _cell(group: Sequence[TrialRecord], chance: Chance) -> Cell:
+def cell_of(group: Sequence[TrialRecord], chance: Chance) -> Cell:
+    """Return what the seeds of one setting did."""
     tested = [(record, metric(record, "test_accuracy")) for record in group]
     seeds = [_seed(record, accuracy, chance) for record, accuracy in tested if accuracy is not None]
     ended = [record.status for record in group]
@@ -236,6 +237,6 @@ def _escapes(cell: Cell) -> tuple[float | None, ...]:
     return cell.escaped, cell.escaped / cell.n if cell.n else None, low, high, cell.first_step, cell.never
 
 
-def _unless(mixed: bool, estimate: Estimate) -> Estimate:
+def unless_mixed(mixed: bool, estimate: Estimate) -> Estimate:
     """Return the estimate, without its interval if it is of values that lie in two heaps."""
     return Estimate(estimate.n, estimate.mean, estimate.sd) if mixed else estimate

@@ -11,18 +11,19 @@ from pipeline.report import style
 from pipeline.report.escape import Cell, Effect
 
 
-def effect(who: str, where: str, difference: Estimate) -> str:
-    """Return in a sentence what something did to the test accuracy, from the paired differences with minus without it.
+def effect(who: str, where: str, difference: Estimate, what: str = "test accuracy") -> str:
+    """Return in a sentence what something did to an accuracy, from the paired differences with minus without it.
 
     Args:
-        who: what was switched on, as a noun without an article, such as "Batch norm".
+        who: what was switched on, as it stands within a sentence, such as "batch norm", "Adam instead of SGD".
         where: the rest of the setting, such as "at σ = 0.1".
         difference: the mean difference (a share) over the pairs of seeds, with its 95 % t interval.
+        what: the accuracy.
 
     Raises:
         ValueError: several pairs that differ have no interval; `seen` words those that lie in heaps.
     """
-    of = f"the effect of {who[:1].lower()}{who[1:]} on the test accuracy {where}"
+    of = f"the effect of {who} on the {what} {where}".rstrip()
     by, pairs = f"{100 * difference.mean:+.2f} points", f"{difference.n} pairs of seeds"
     if difference.n == 0:
         return f"No pair of seeds completed to show {of}."
@@ -38,20 +39,20 @@ def effect(who: str, where: str, difference: Estimate) -> str:
     verb = "raised" if difference.low > 0 else "lowered"
     least, mean, most = (f"{100 * x:.2f}" for x in sorted(map(abs, (difference.low, difference.mean, difference.high))))
     numbers = f"{mean} points (95 % interval {least} to {most}, {pairs})"
-    return sentence(f"{who} {verb} the test accuracy {where} by {numbers}")
+    return sentence(" ".join(f"{who} {verb} the {what} {where} by {numbers}".split()))
 
 
-def seen(who: str, where: str, found: Effect) -> str:
+def seen(who: str, where: str, found: Effect, what: str = "test accuracy") -> str:
     """Return `effect` of what was found, or every difference where some seeds escaped chance level and others did not.
 
     The differences then lie in two heaps, of which neither a mean nor an interval would tell.
     """
     if not found.mixed or len(found.differences) < 2:
-        return effect(who, where, found.estimate)
+        return effect(who, where, found.estimate, what)
     each = listed(f"{100 * difference:+.2f}" for difference in found.differences)
     return (
-        f"Some seeds escaped chance level and others did not, so that the effect of {who[:1].lower()}{who[1:]} on the "
-        f"test accuracy {where} lies in two heaps: seed by seed {each} points."
+        f"Some seeds escaped chance level and others did not, so that the effect of {who} on the "
+        f"{f'{what} {where}'.rstrip()} lies in two heaps: seed by seed {each} points."
     )
 
 

@@ -198,9 +198,24 @@ def by_setting(
 
 
 def metric(record: TrialRecord, name: str) -> float | None:
-    """Return the final value of a curve, or the test accuracy; None unless the trial is COMPLETE and has it."""
+    """Return what a trial came to; None unless it is COMPLETE and has it.
+
+    That is the final value of a curve (``val_accuracy``), the highest of an accuracy over the epochs
+    (``best_val_accuracy``), the ``gap`` between the final training and validation accuracies, the ``test_accuracy``, or
+    that on a shifted test set (``test_accuracy_blur``).
+    """
+    if record.status is not Status.COMPLETE:
+        return None
     if name == "test_accuracy":
-        return record.test_accuracy if record.status is Status.COMPLETE else None
+        return record.test_accuracy
+    if name.startswith("test_accuracy_"):
+        return record.shifted_accuracy.get(name.removeprefix("test_accuracy_"))
+    if name == "gap":
+        train, val = record.final("train_accuracy"), record.final("val_accuracy")
+        return None if train is None or val is None else train - val
+    if name.startswith("best_"):
+        values: tuple[float, ...] = getattr(record.curves, name.removeprefix("best_"))
+        return max(values[1:], default=None)  # the untrained network is none of the epochs
     return record.final(name)
 
 

@@ -5,6 +5,7 @@ A spec knows no default that depends on the machine: two machines that hold the 
 
 from pipeline.spec.canonical import canonical_json, digest, from_json, plain
 from pipeline.spec.conventions import CONVENTIONS, Convention
+from pipeline.spec.factors import CellName, Design, Factor, Level, levels
 from pipeline.spec.images import SHIFTS, STATISTICS, AugmentSpec, EvaluationSpec
 from pipeline.spec.network import (
     ACTIVATIONS,
@@ -40,10 +41,14 @@ __all__ = [
     "SIGMAS",
     "STATISTICS",
     "AugmentSpec",
+    "CellName",
     "Convention",
     "DataSpec",
+    "Design",
     "EvaluationSpec",
+    "Factor",
     "InitSpec",
+    "Level",
     "NetworkSpec",
     "OptimizerSpec",
     "Pack",
@@ -55,6 +60,7 @@ __all__ = [
     "common",
     "digest",
     "from_json",
+    "levels",
     "parameter",
     "plain",
     "positive",

@@ -13,10 +13,10 @@ SHIFTS = ("brightness", "contrast", "blur", "noise")
 class AugmentSpec:
     """How far training images are changed at random, each time they are seen; nothing is by default.
 
-    mirror: left and right are swapped in half of them. shift: by up to so many pixels along both axes. rotation: by up
-    to so many degrees either way. zoom: by a factor of 1 - zoom to 1 + zoom. brightness: up to this share of the range
-    of pixels is added or taken away. contrast: distances from the image's mean are scaled by 1 - contrast to
-    1 + contrast. What moves in from outside repeats the edge.
+    In this order: zoom, by a factor of 1 - zoom to 1 + zoom, and rotation, by up to so many degrees either way, about
+    the centre; shift, by up to so many pixels along both axes; mirror, left and right swapped in half of the images;
+    contrast, where distances from the image's mean are scaled by 1 - contrast to 1 + contrast; brightness, where up to
+    this share of the range of pixels is added or taken away. What moves in from outside repeats the edge.
     """
 
     mirror: bool = False
@@ -42,9 +42,11 @@ class AugmentSpec:
 class EvaluationSpec:
     """By which statistics batch norm normalises where nothing is trained, and on which shifted test sets besides.
 
-    `ema` are the moving averages of training. `precise` are those of the whole population, estimated with the network
-    as it stands over the first `rows` training rows, `per_epoch` times an epoch (0: after the last one alone).
-    `adaptive` are those of the very rows that are evaluated, changed by `augment`.
+    `ema` are the moving averages of training. `precise` are those of the whole population (PreciseBN, Wu and Johnson
+    2021): of the first `rows` training rows as one batch, with the network as it stands. They are estimated `per_epoch`
+    times an epoch, in equal steps of which the last is its end, where curves are measured; 0: at the end of the run
+    alone, and until then curves use the moving averages. `adaptive` are those of the very rows that are evaluated
+    (AdaptiveBN), changed by `augment`. The untrained network has statistics of its own: see EpochReport.
     """
 
     statistics: str = "ema"

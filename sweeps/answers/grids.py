@@ -18,9 +18,8 @@ from sweeps.question import Answer, Finished
 
 
 def tested_split(results: Sequence[StageResult], finished: Finished) -> Split:
-    """Return the rows of a grid's one stage."""
-    [grid] = results
-    return finished.source.split(grid.stage.fixed.data)
+    """Return the rows of a grid's last stage, which opens the test set."""
+    return finished.source.split(results[-1].stage.fixed.data)
 
 
 def measured_chance(split: Split) -> Chance:

@@ -135,4 +135,4 @@ def _words(tested: Mapping[str, Any]) -> str:
     return f"{words}, n = {tested['n']}"
 
 
-QUESTION = Question("lambda", LambdaSearch, stages, budgets, summary, write, TITLE, sections)
+QUESTION = Question("lambda", LambdaSearch, stages, budgets, summary, write, TITLE, sections, said=BEST)

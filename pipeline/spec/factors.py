@@ -1,0 +1,103 @@
+"""What varies in an experiment: factors, each with levels that have names, and the cells that they make."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from pipeline.errors import require
+from pipeline.spec.parameters import Setting, parameter
+from pipeline.spec.trial import TrialSpec
+
+CellName = tuple[str, ...]
+"""The names of the levels of a cell, one of every factor."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One of the values of a factor.
+
+    Attributes:
+        label: what figures and sentences call it, such as "Adam" or "keep 0.5".
+        setting: the parameters that it stands for.
+        against: the label of the level that its effect is measured against; None for the first of the factor.
+    """
+
+    label: str
+    setting: Setting
+    against: str | None = None
+
+    def holds(self, trial: TrialSpec) -> bool:
+        """Return whether `trial` has the parameters of this level."""
+        return all(parameter(trial, name) == value for name, value in self.setting.items())
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What varies: its name, as axes and tables have it, and its levels, the first of which is the baseline.
+
+    `asked` says whether the effects of its levels are of interest, and not only those of other factors at each of them.
+    """
+
+    name: str
+    levels: tuple[Level, ...]
+    asked: bool = True
+
+    def __post_init__(self) -> None:
+        labels = [level.label for level in self.levels]
+        require(0 < len(set(labels)) == len(labels), self.name, "must be different, and at least one", tuple(labels))
+
+    def level(self, label: str) -> Level:
+        """Return the level called `label`."""
+        return next(level for level in self.levels if level.label == label)
+
+    def baseline(self, level: Level) -> str:
+        """Return the label that the effect of `level` is measured against."""
+        return self.levels[0].label if level.against is None else level.against
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The values of the levels where each is one number; else none."""
+        values = [value for level in self.levels for value in level.setting.values()]
+        numeric = len(values) == len(self.levels) and all(type(value) in (int, float) for value in values)
+        return tuple(map(float, values)) if numeric else ()
+
+
+@dataclass(frozen=True)
+class Design:
+    """Every combination of the levels of some factors."""
+
+    factors: tuple[Factor, ...]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters that any level sets, in order."""
+        names = (name for factor in self.factors for level in factor.levels for name in level.setting)
+        return tuple(dict.fromkeys(names))
+
+    def cells(self) -> Iterator[tuple[CellName, Setting]]:
+        """Yield the labels and the setting of every cell, the last factor varying fastest."""
+        for levels in product(*(factor.levels for factor in self.factors)):
+            yield (
+                tuple(level.label for level in levels),
+                {name: value for level in levels for name, value in level.setting.items()},
+            )
+
+    def labels(self, trial: TrialSpec) -> CellName:
+        """Return the cell that `trial` lies in.
+
+        Raises:
+            ValueError: it lies in none.
+        """
+        found = tuple(next((lv.label for lv in factor.levels if lv.holds(trial)), "") for factor in self.factors)
+        if "" in found:
+            raise ValueError(f"a trial must lie in a cell of its design, got {trial.key}")
+        return found
+
+
+def levels(
+    name: str, values: Sequence[Any], labels: Mapping[Any, str] | None = None, *, template: str = "{}"
+) -> tuple[Level, ...]:
+    """Return a level for each value of the parameter `name`, called as `labels` say, or by the `template`."""
+    named = labels or {}
+    return tuple(Level(named.get(value) or template.format(value), {name: value}) for value in values)

@@ -1,0 +1,69 @@
+"""What a comparison leaves behind: its tables, its figures, and what they say on the screen."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import pandas as pd
+from rich.console import Console
+
+from pipeline.diagnosis import initial_spreads
+from pipeline.records import Diagnosis
+from pipeline.report.comparison import effects, measures
+from pipeline.report.comparison_findings import findings
+from pipeline.report.escape import escape_table
+from pipeline.report.tables import summary_table
+from pipeline.run.blas import single_thread
+from pipeline.run.stage import StageResult
+from sweeps.answers.comparison_sections import Found, figures, sections, study
+from sweeps.answers.grids import measured_chance, tested_split, write_answer
+from sweeps.comparison import Compared, Comparison, budgets, stages
+from sweeps.question import Finished, Question
+
+
+def diagnose(config: type[Comparison], results: Sequence[StageResult], finished: Finished) -> Diagnosis:
+    """Measure what the best constant guess comes to, and where it is asked for the spreads before training."""
+    split = tested_split(results, finished)
+    chance = measured_chance(split)
+    if not config.spreads:
+        return Diagnosis(chance)
+    with single_thread():
+        return Diagnosis(chance, tuple(initial_spreads(results[-1].records, split)))
+
+
+def tables(answer: Found) -> dict[str, pd.DataFrame]:
+    """Return a row per cell, per effect and per metric of a cell, and how the learning rates were chosen."""
+    told, tuning = study(answer), answer.conclusion.tuning
+    found = {
+        "summary": escape_table(told.records, told.chance, told.design.parameters),
+        "effects": effects(told),
+        "measures": measures(told),
+    }
+    if tuning is None:
+        return found
+    return found | {"tuning": summary_table(tuning.records, (*told.design.parameters, "eta_max"), ascending=False)}
+
+
+def write(answer: Found, finished: Finished, console: Console) -> None:
+    """Write findings and figures, and say what came out.
+
+    Raises:
+        HostError: no trial completed because trials failed.
+    """
+    drawn = ((name, figure) for name, figure, _ in figures(answer))
+    write_answer(answer, finished, console, findings(study(answer)), drawn)
+
+
+def question(config: type[Comparison]) -> Question[Comparison, Compared]:
+    """Return the question that a kind of comparison asks."""
+    return Question(
+        config.stage_name,
+        config,
+        stages,
+        budgets,
+        tables,
+        write,
+        config.title,
+        sections,
+        partial(diagnose, config),
+        optional=True,
+    )

@@ -1,0 +1,63 @@
+"""Where to put batch norm, and by which statistics to normalise when testing? DD2424, bonus exercise 4.1."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from pipeline.errors import one_of
+from pipeline.spec import BATCH_NORM, SHIFTS, STATISTICS, AugmentSpec, EvaluationSpec, Factor, Level, TrialSpec
+from sweeps.cli import compared
+from sweeps.comparison import Comparison
+from sweeps.question import Rows
+
+NAMES = {"ema": "moving averages", "precise": "PreciseBN", "adaptive": "AdaptiveBN"}
+
+
+@dataclass(frozen=True)
+class BatchNorm(Comparison):
+    """Where should batch norm stand, and which statistics should it use in testing, also on shifted images?"""
+
+    stage_name: ClassVar[str] = "batch-norm"
+    title: ClassVar[str] = "Batch norm before or after the activation, and its statistics"
+    figures: ClassVar[tuple[str, ...]] = ("accuracy", "shifts")
+    metrics: ClassVar[tuple[str, ...]] = ("test_accuracy", *(f"test_accuracy_{shift}" for shift in SHIFTS))
+
+    replicates: int = 5
+    places: tuple[str, ...] = ("none", "before", "after")
+    statistics: tuple[str, ...] = ("ema", "precise", "adaptive")
+    precise_rows: int = 10_000
+    """training rows that PreciseBN takes its statistics over"""
+    precise_per_epoch: int = 1
+    """how often it does; 0: after the last epoch alone"""
+    test_augment: AugmentSpec = field(default_factory=lambda: AugmentSpec(mirror=True, shift=1))
+    """how AdaptiveBN changes the rows that it takes its statistics over"""
+
+    def factors(self) -> Sequence[Factor]:
+        """Return the places, each with its statistics; without batch norm there are none."""
+        return [Factor("batch norm", tuple(level for place in self.places for level in self._levels(place)))]
+
+    def _levels(self, place: str) -> Iterator[Level]:
+        """Yield the statistics at a place: the moving averages against no batch norm, the others against these."""
+        if one_of("batch norm", place, BATCH_NORM) == "none":
+            yield Level("no batch norm", {"batch_norm": place, "statistics": "ema"})
+            return
+        averaged = f"{place}, {NAMES['ema']}"
+        for kind in self.statistics:
+            name = NAMES[one_of("statistics", kind, STATISTICS)]
+            against = None if kind == "ema" else averaged
+            yield Level(f"{place}, {name}", {"batch_norm": place, "statistics": kind}, against)
+
+    def trial(self, rows: Rows, *, opens_test: bool = True) -> TrialSpec:
+        """Return the trial that the settings change; shifted and augmented test sets are those of images alone."""
+        trial = super().trial(rows, opens_test=opens_test)
+        images = bool(trial.data.shape)
+        evaluation = EvaluationSpec(
+            rows=self.precise_rows,
+            per_epoch=self.precise_per_epoch,
+            augment=self.test_augment if images else AugmentSpec(),
+            shifts=SHIFTS if images and opens_test else (),
+        )
+        return replace(trial, evaluation=evaluation)
+
+
+ENTRY = compared(BatchNorm)

@@ -1,0 +1,131 @@
+"""A comparison as a sweep: factors with named levels, trained the same way, told by the rules of all comparisons."""
+
+from abc import abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from pipeline.errors import require
+from pipeline.run.stage import Listed, Stage, StageResult
+from pipeline.run.sweep import Sweep
+from pipeline.spec import Design, Factor, InitSpec, Setting, TrialSpec, parameter, positive_integer, with_setting
+from sweeps.grid import Grid, Values
+from sweeps.question import Rows
+
+
+@dataclass(frozen=True)
+class Comparison(Grid, abstract=True):
+    """A grid whose cells have names. A subclass gives its factors, and says what is drawn and measured.
+
+    Where learning rates are given, each setting is first trained with all of them, on closed test rows, and compared
+    at the one with which it does best on the validation rows: no setting loses for a rate that suits another one.
+    """
+
+    title: ClassVar[str]
+    """of the section of the report"""
+    figures: ClassVar[tuple[str, ...]] = ("accuracy", "curves")
+    """what is drawn: names of pipeline.report.comparison_figures.FIGURES"""
+    metrics: ClassVar[tuple[str, ...]] = ("test_accuracy",)
+    """what is compared: names that pipeline.report.tables.metric knows, the first one above all"""
+    spreads: ClassVar[bool] = False
+    """whether the spread of numbers through the untrained networks is measured"""
+
+    hidden: tuple[int, ...] = (50, 50)
+    batch_norm: str = "before"
+    """none, before or after, where it does not vary"""
+    init: InitSpec = field(default_factory=InitSpec)
+    etas: Values = field(default_factory=Values)
+    """largest learning rates to choose from, for every setting apart (without: --eta-max for all)"""
+    tuning_replicates: int = 2
+    """pairs of seeds per setting and learning rate in that choice"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive_integer("tuning replicates", self.tuning_replicates)
+        low = [eta for eta in self.etas.taken("eta max") if eta < self.eta_min]
+        require(not low, "etas", f"must be at least eta min, {self.eta_min:g}", tuple(low))
+
+    @abstractmethod
+    def factors(self) -> Sequence[Factor]:
+        """Return what varies.
+
+        Raises:
+            ConfigError: a factor has no level, or the same one twice.
+        """
+
+    @property
+    def design(self) -> Design:
+        """All combinations of the levels."""
+        return Design(tuple(self.factors()))
+
+    def axes(self) -> Sequence[Sequence[Setting]]:
+        """Return the levels of the factors."""
+        return [[level.setting for level in factor.levels] for factor in self.factors()]
+
+    def trial(self, rows: Rows, *, opens_test: bool = True) -> TrialSpec:
+        """Return the trial that the settings change."""
+        return with_setting(
+            super().trial(rows, opens_test=opens_test),
+            {
+                "hidden": self.hidden,
+                "batch_norm": self.batch_norm,
+                "init": self.init.scheme,
+                "sigma": self.init.sigma,
+            },
+        )
+
+
+NORMS: Mapping[str, str] = {
+    "none": "no batch norm",
+    "before": "batch norm",
+    "after": "batch norm after the activation",
+}
+"""What the levels of a factor batch norm are called."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison concludes: the tested stage, and before it the choice of learning rates, where there was one.
+
+    chosen holds (setting, eta max) in the order of the settings.
+    """
+
+    tested: StageResult
+    tuning: StageResult | None
+    chosen: tuple[tuple[Setting, float], ...]
+
+
+def stages(config: Comparison, rows: Rows) -> Sweep[Compared]:
+    """Yield the choice of learning rates, where there is one to make, then the comparison."""
+    settings, etas = config.settings(), config.etas.taken("eta max")
+    tuning, chosen = None, tuple((setting, config.eta_max) for setting in settings)
+    if etas:
+        tried = tuple({**setting, "eta_max": eta} for setting in settings for eta in etas)
+        closed = config.trial(rows, opens_test=False)
+        tuning = yield Stage(f"{config.stage_name}-tuning", closed, Listed(tried), config.tuning_replicates)
+        chosen = tuple((setting, best_eta(tuning, setting)) for setting in settings)
+    tuned = tuple({**setting, "eta_max": eta} if etas else setting for setting, eta in chosen)
+    tested = yield Stage(config.stage_name, config.trial(rows), Listed(tuned), config.replicates)
+    return Compared(tested, tuning, chosen)
+
+
+def best_eta(tuning: StageResult, setting: Setting) -> float:
+    """Return the learning rate with the highest mean validation accuracy; of equals the smaller, if all fail the least.
+
+    A rate with which a seed did not complete comes behind those with which all did.
+    """
+    found: dict[float, list[float | None]] = {}
+    for record in tuning.records:
+        if all(parameter(record.spec, name) == value for name, value in setting.items()):
+            found.setdefault(record.spec.schedule.eta_max, []).append(record.final("val_accuracy"))
+    return min(found, key=lambda eta: (-_score(found[eta]), eta))
+
+
+def _score(accuracies: Sequence[float | None]) -> float:
+    complete = [value for value in accuracies if value is not None]
+    return sum(complete) / len(complete) if len(complete) == len(accuracies) else -1.0
+
+
+def budgets(_config: Comparison) -> Collection[str]:
+    """Return what may grow without a new run: packs hold one replicate, so that more of these change no other."""
+    return ["replicates"]
