@@ -2,8 +2,8 @@
 
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
 
 from pipeline.errors import require
 from pipeline.run.stage import Listed, Stage, StageResult
@@ -44,6 +44,12 @@ class Comparison(Grid, abstract=True):
         positive_integer("tuning replicates", self.tuning_replicates)
         low = [eta for eta in self.etas.taken("eta max") if eta < self.eta_min]
         require(not low, "etas", f"must be at least eta min, {self.eta_min:g}", tuple(low))
+
+    @classmethod
+    def at_scale(cls, scale: str) -> Self:
+        """Return the defaults at a scale, with learning rates chosen by one pair of seeds alone if not at full scale."""
+        config = super().at_scale(scale)
+        return config if scale == "full" else replace(config, tuning_replicates=1)
 
     @abstractmethod
     def factors(self) -> Sequence[Factor]:

@@ -73,7 +73,7 @@ class Grid(ABC):
     val_fraction: float = 0.1
     """of the training rows, kept for validation"""
     train_rows: int | None = None
-    """train on so many of the other rows (without it: on all)"""
+    """train on so many of the other rows at most (without it: on all)"""
 
     def __init_subclass__(cls, *, abstract: bool = False) -> None:
         if not abstract and "stage_name" not in vars(cls):
@@ -82,6 +82,8 @@ class Grid(ABC):
     def __post_init__(self) -> None:
         positive_integer("replicates", self.replicates)
         one_of("convention", self.convention, CONVENTIONS)
+        if self.train_rows is not None:
+            positive_integer("train rows", self.train_rows)
         trial, asked = self.trial(any_rows), Listed(self.settings())
         for setting in asked.listed:  # so that whatever needs no data to be refused is refused before any is read
             with_setting(trial, setting)

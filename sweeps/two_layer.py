@@ -1,8 +1,8 @@
 """A network of two layers with the settings of DD2424's assignment 2: one cycle, then three longer ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
 
 from pipeline.spec import Factor, InitSpec, Level
 from sweeps.cli import LambdaFlag, compared
@@ -24,6 +24,12 @@ class TwoLayer(Comparison):
     cycles: int = 1
     long_step_size: int = 8
     long_cycles: int = 3
+
+    @classmethod
+    def at_scale(cls, scale: str) -> Self:
+        """Return the defaults at a scale; its long cycles are those of the full one."""
+        config = super().at_scale(scale)
+        return config if scale == "full" else replace(config, long_step_size=2 * config.step_size, long_cycles=2)
 
     def factors(self) -> Sequence[Factor]:
         """Return the two schedules."""
