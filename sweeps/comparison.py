@@ -47,7 +47,7 @@ class Comparison(Grid, abstract=True):
 
     @classmethod
     def at_scale(cls, scale: str) -> Self:
-        """Return the defaults at a scale, with learning rates chosen by one pair of seeds alone if not at full scale."""
+        """Return the defaults at a scale, below full with learning rates chosen by one pair of seeds."""
         config = super().at_scale(scale)
         return config if scale == "full" else replace(config, tuning_replicates=1)
 
