@@ -17,7 +17,7 @@ FLAGS = $(if $(DATASET),--dataset '$(DATASET)') \
 	$(if $(PACK_WIDTH),--pack-width '$(PACK_WIDTH)') \
 	$(ARGS)
 
-.PHONY: help init-sensitivity gradient-check report assignment data test check fix bench clean FORCE
+.PHONY: help init-sensitivity gradient-check report assignment experiments data test check fix bench clean FORCE
 .NOTPARALLEL: # each command uses all cores by itself
 
 help: ## list the commands and their variables
@@ -25,7 +25,7 @@ help: ## list the commands and their variables
 	@echo
 	@sed -n 's/^#  /  /p' Makefile
 
-#  DATASET=cifar10|digits|file.npz   which data (without it: CIFAR-10 where it can be had)
+#  DATASET=name|file.npz             cifar10, digits, mnist, mnist-t10k or your own (without it: CIFAR-10 where it can be had)
 #  DATA_DIR=folder                   where the data sets lie (without it: data)
 #  JOBS=2  SEED=0  RUN=name          workers, root seed, a name that keeps results apart
 #  SCALE=smoke|quick|full            how much to train (without it: full)
@@ -49,6 +49,8 @@ gradient-check: sweep-gradient-check ## compare the gradients that training uses
 report: sweep-report ## write report.pdf and report.md from what the sweeps have stored; train nothing
 
 assignment: sweep-assignment ## all of the assignment: gradient-check, lambda, depth, init-sensitivity, report
+
+experiments: sweep-experiments ## all other sweeps (optimizers, skip, dropout, weight-scale, ...), then the report
 
 data: sweep-data ## find or download the data set and prepare its rows
 

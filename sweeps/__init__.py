@@ -12,6 +12,7 @@ MODULES: Mapping[str, str] = {
     "depth": "sweeps.depth",
     "lambda": "sweeps.lambda_search",
     "init-sensitivity": "sweeps.init_sensitivity",
+    "random-search": "sweeps.random_search",
     "two-layer": "sweeps.two_layer",
     "optimizers": "sweeps.optimizers",
     "width": "sweeps.width",
@@ -24,6 +25,7 @@ MODULES: Mapping[str, str] = {
     "overfit": "sweeps.overfit",
     "training-stats": "sweeps.training_stats",
     "assignment": "sweeps.assignment",
+    "experiments": "sweeps.experiments",
     "report": "sweeps.report",
     "data": "sweeps.fetch",
 }

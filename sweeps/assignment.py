@@ -1,5 +1,6 @@
 """The whole assignment: the gradient check and every sweep it asks for, one after the other, then the report."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -21,6 +22,11 @@ class Assignment:
 
 
 def execute(_config: Assignment, options: Options) -> None:
+    """Run every part of the assignment: see `run_parts`."""
+    run_parts(PARTS, options)
+
+
+def run_parts(parts: Sequence[str], options: Options) -> None:
     """Run every part with the options that it has a use for; in a preview, those that have one.
 
     Raises:
@@ -32,7 +38,7 @@ def execute(_config: Assignment, options: Options) -> None:
     if not options.plan:  # one data set for all parts, refused here or not at all
         found = load(options, terminal()).folder_name  # and no more, so that the parts have the memory of its rows
         options = replace(options, dataset=options.dataset or found)
-    for name in PARTS:
+    for name in parts:
         entry = SWEEPS[name]
         print(f"\n{name}: {entry.summary}", flush=True)
         if options.plan and "plan" in entry.unused:

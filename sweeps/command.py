@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from sweeps.cli import Options
 
-TARGETS = ("gradient-check", "init-sensitivity", "report", "assignment", "data")
+TARGETS = ("gradient-check", "init-sensitivity", "report", "assignment", "experiments", "data")
 """Entries with a make target of their name; that of every other one is sweep-<name>."""
 
 

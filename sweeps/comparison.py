@@ -27,6 +27,8 @@ class Comparison(Grid, abstract=True):
     """what is drawn: names of pipeline.report.comparison_figures.FIGURES"""
     metrics: ClassVar[tuple[str, ...]] = ("test_accuracy",)
     """what is compared: names that pipeline.report.tables.metric knows, the first one above all"""
+    datasets: ClassVar[tuple[str, ...]] = ()
+    """data sets of its own: see Question"""
     spreads: ClassVar[bool] = False
     """whether the spread of numbers through the untrained networks is measured"""
 

@@ -85,6 +85,8 @@ class Question(Generic[Config, Conclusion]):
         diagnose: measures what is no trial; stored beside the results, so that the report need not compute it.
         said: the file that says what came out: what was chosen, or where nothing was what was found.
         optional: whether the report names it among what else can be run, where it has not run.
+        datasets: names of data sets of its own, the first of which it runs on unless told otherwise; the report of
+            another data set tells of a run on one of them where there is none on that.
     """
 
     name: str
@@ -98,3 +100,4 @@ class Question(Generic[Config, Conclusion]):
     diagnose: Callable[[Sequence[StageResult], Finished], Diagnosis] | None = None
     said: str = FINDINGS
     optional: bool = False
+    datasets: tuple[str, ...] = ()

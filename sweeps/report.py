@@ -9,7 +9,7 @@ from sweeps import SWEEPS
 from sweeps.cli import Entry, Options
 
 if TYPE_CHECKING:
-    from pipeline.report.document import Document
+    from pipeline.report.document import Document, Section
     from pipeline.report.provenance import Told
 
 
@@ -72,7 +72,8 @@ def document(told: list["Told"], options: Options, data_name: str) -> "Document"
     from pipeline.report.document import Document  # noqa: PLC0415
     from pipeline.report.provenance import section  # noqa: PLC0415
 
-    sections = [section for one in told for section in one.sections]
+    sections = [section for one in told if not one.optional for section in one.sections]
+    sections += further(told)
     origins = [one.origin for one in told if one.origin is not None]
     run = f", run {options.run}" if options.run else ""
     return Document(
@@ -80,6 +81,22 @@ def document(told: list["Told"], options: Options, data_name: str) -> "Document"
         subtitle=f"Data set {data_name}, scale {options.scale}{run}",
         sections=(*sections, section(origins)),
     )
+
+
+def further(told: list["Told"]) -> "list[Section]":
+    """Return the section that lists what else can be run, where something has not."""
+    from pipeline.report.document import Bullets, Command, Section, Text  # noqa: PLC0415
+
+    lines = [
+        f"{section.title}: `{block.line}`"
+        for one in told
+        if one.optional
+        for section in one.sections
+        for block in section.blocks
+        if isinstance(block, Command)
+    ]
+    what = "These have not run on this data set; each command runs its own:"
+    return [Section("Further experiments", (Text(what), Bullets(tuple(lines))))] if lines else []
 
 
 def data_name(options: Options) -> str:

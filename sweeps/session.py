@@ -108,6 +108,8 @@ class Session:
 def run(question: Question[Config, Conclusion], config: Config, options: Options) -> None:
     """Preview or complete a sweep: its trials, tables, diagnosis, and whatever else it leaves behind."""
     console = terminal()
+    if options.dataset is None and question.datasets:
+        options = replace(options, dataset=question.datasets[0])
     source = load(options, console)
     session = Session(question.name, options, config, question.budgets(config), source, console)
     stages = partial(question.stages, config, source.spec)

@@ -29,11 +29,12 @@ def tell(question: Question[Config, Conclusion], options: Options, data_name: st
         DataError: what is stored is damaged, or belongs to another data set.
         HostError: it cannot be read.
     """
+    data_name = _told_of(question, options, data_name)
     folder = run_folder(question.name, data_name, options)
-    options = replace(options, dataset=options.dataset or data_name)
+    options = replace(options, dataset=data_name if data_name in question.datasets else options.dataset or data_name)
     if not (folder / STUDY).exists():
         line = command(question.name, options, here=True)
-        return _untold(question, "This sweep has not run. This command runs it:", line)
+        return _untold(question, "This sweep has not run. This command runs it:", line, question.optional)
     with Study.stored(folder / STUDY) as study:
         fingerprint = study.configuration()
     _check_data(folder, data_name, fingerprint)
@@ -79,8 +80,16 @@ def _configuration(question: Question[Config, Any], fingerprint: Mapping[str, An
     return from_json(canonical_json(fingerprint[question.name]), question.configuration)
 
 
-def _untold(question: Question[Any, Any], why: str, line: str) -> Told:
-    return Told([Section(question.title, (Text(why), Command(line)))], None)
+def _told_of(question: Question[Any, Any], options: Options, data_name: str) -> str:
+    """Return on which data set there is a run to tell of: the report's, or one that the sweep has for itself."""
+    for name in (data_name, *question.datasets):
+        if (run_folder(question.name, name, options) / STUDY).exists():
+            return name
+    return question.datasets[0] if question.datasets else data_name
+
+
+def _untold(question: Question[Any, Any], why: str, line: str, optional: bool = False) -> Told:
+    return Told([Section(question.title, (Text(why), Command(line)))], None, optional)
 
 
 def _origin(question: Question[Any, Any], answer: Answer[Any, Any], line: str) -> Origin:

@@ -15,6 +15,7 @@ class TrainingStats(Comparison):
 
     stage_name: ClassVar[str] = "training-stats"
     title: ClassVar[str] = "Training statistics of the CMU network"
+    datasets: ClassVar[tuple[str, ...]] = ("mnist", "mnist-t10k")
     figures: ClassVar[tuple[str, ...]] = ("running",)
 
     hidden: tuple[int, ...] = (64, 32)

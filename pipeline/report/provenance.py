@@ -40,10 +40,14 @@ class Origin:
 
 @dataclass(frozen=True)
 class Told:
-    """What one sweep contributes to a report: its sections, and where they come from (None where it has not run)."""
+    """What one sweep contributes to a report: its sections, and where they come from (None where it has not run).
+
+    One that has not run and is `optional` has no section of its own, but a line among what else can be run.
+    """
 
     sections: Sequence[Section]
     origin: Origin | None
+    optional: bool = False
 
 
 def section(origins: Sequence[Origin]) -> Section:

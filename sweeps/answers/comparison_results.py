@@ -66,4 +66,5 @@ def question(config: type[Comparison]) -> Question[Comparison, Compared]:
         sections,
         partial(diagnose, config),
         optional=True,
+        datasets=config.datasets,
     )
