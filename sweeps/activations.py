@@ -25,6 +25,7 @@ class Activations(Comparison):
     hidden: tuple[int, ...] = (50,) * 6
     init: InitSpec = field(default_factory=lambda: InitSpec("xavier"))
     batch_norm: str = "none"
+    cycles: int = 1
     etas: Values = field(default_factory=lambda: Values((0.03, 0.1, 0.3)))
 
     def factors(self) -> Sequence[Factor]:

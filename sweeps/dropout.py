@@ -18,7 +18,7 @@ class Dropout(Comparison):
     figures: ClassVar[tuple[str, ...]] = ("training-validation", "curves")
     metrics: ClassVar[tuple[str, ...]] = ("test_accuracy", "gap")
 
-    hidden: tuple[int, ...] = (200, 200)
+    hidden: tuple[int, ...] = (100, 100)
     lambda_: LambdaFlag = 0.0
     p: tuple[float, ...] = (1.0, 0.75, 0.5)
     """parameters of dropout: probabilities to keep a unit (with --convention cmu: to drop it)"""

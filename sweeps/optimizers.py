@@ -31,6 +31,7 @@ class Optimizers(Comparison):
     hidden: tuple[int, ...] = (50,) * 6
     schedule: str = "cosine"
     warm_up: int = 1
+    cycles: int = 1
     etas: Values = field(default_factory=lambda: Values((0.001, 0.01, 0.1)))
 
     def factors(self) -> Sequence[Factor]:
