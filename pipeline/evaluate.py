@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,14 @@ CHUNK = 1000
 """Rows that are evaluated at once: enough for the BLAS, small enough for the memory of a worker."""
 
 
+class Rows(Protocol):
+    """Rows (n, D): an array, or what makes rows where they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> NDArray[Any]: ...
+
+
 @dataclass(frozen=True)
 class Measurement:
     """Loss (nats), cost and accuracy of M' networks over some rows, (M',) each in float64."""
@@ -24,7 +32,7 @@ class Measurement:
     accuracy: Array
 
 
-def measure(network: Network, x: Array, labels: Labels, statistics: Statistics, penalties: Array) -> Measurement:
+def measure(network: Network, x: Rows, labels: Labels, statistics: Statistics, penalties: Array) -> Measurement:
     """Measure the networks over rows x (n, D) with the given batch-norm statistics; nothing is changed.
 
     penalties (M,) are the L2 terms that turn losses into costs.
@@ -47,7 +55,7 @@ class Prediction:
     confidence: Array
 
 
-def predict(network: Network, x: Array, statistics: Statistics) -> Prediction:
+def predict(network: Network, x: Rows, statistics: Statistics) -> Prediction:
     """Classify rows x (n, D) with the given batch-norm statistics."""
     classes = np.empty((network.size, len(x)), np.intp)
     confidence: Array = np.empty((network.size, len(x)))
@@ -59,7 +67,7 @@ def predict(network: Network, x: Array, statistics: Statistics) -> Prediction:
     return Prediction(classes, confidence)
 
 
-def _scores(network: Network, x: Array, statistics: Statistics) -> Iterator[tuple[slice, NDArray[Any]]]:
+def _scores(network: Network, x: Rows, statistics: Statistics) -> Iterator[tuple[slice, NDArray[Any]]]:
     """Yield the class scores (M, <= CHUNK, C) of one part of the rows after the other."""
     for start in range(0, len(x), CHUNK):
         rows = slice(start, min(start + CHUNK, len(x)))

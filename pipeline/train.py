@@ -9,18 +9,23 @@ from numpy.typing import NDArray
 from pipeline.core.affine import Array
 from pipeline.core.layers import dropout_masks
 from pipeline.core.losses import penalty
-from pipeline.core.network import Masks, Network
+from pipeline.core.network import Masks, Network, Statistics, of_trials
 from pipeline.core.optimizers import OPTIMIZERS, State
 from pipeline.core.schedules import SCHEDULES
+from pipeline.data.augment import PixelScale, augment
 from pipeline.data.split import Split
 from pipeline.evaluate import Measurement, measure
 from pipeline.spec import Pack, TrialSpec, batches
+from pipeline.statistics import estimate, refreshes, statistics_for
 
 CURVE_ROWS = 5000
 """Training values are measured on this many training rows, the first of the split (which are in random order)."""
 
-NOISE = 1
-"""Sets the generator of dropout and augmentation, which a seed of the order gives too, apart from that of the order."""
+NOISE, IMAGES = 1, 2
+"""Set the generators of dropout and of augmentation, which a seed of the order gives too, apart from that of the order.
+
+They are two, so that a trial without dropout sees the same images in a pack with trials that have it.
+"""
 
 Indices = NDArray[np.intp]
 
@@ -38,8 +43,11 @@ class Divergence:
 class EpochReport:
     """Where a pack stands at the end of an epoch; epoch 0 is the untrained network.
 
-    With batch norm the row of step 0 has no moving averages to use, since they start with the first mini-batch: the
-    untrained networks are normalised by the statistics of the measured training rows, for this row only.
+    Batch norm normalises by the statistics that the trials' EvaluationSpec asks for: the moving averages; those of the
+    training rows, as last estimated, which is at the end of the epoch (or, where they are estimated at the end of the
+    run alone, the moving averages until then); or those of the measured rows themselves. The row of step 0 has no
+    moving averages to use, since they start with the first mini-batch: whatever is asked for, the untrained networks
+    are normalised by the statistics of the measured training rows, for this row only.
 
     Attributes:
         epoch: epochs done.
@@ -54,6 +62,8 @@ class EpochReport:
         batch_accuracies: (M', S) what share of each of these mini-batches was right.
         diverged: the trials that were dropped in this epoch.
         network: the networks themselves, M' of them; read only.
+        statistics: those of training rows, estimated or averaged, by which these networks normalise where they do not
+            adapt: what `statistics_for` wants to know; empty for the untrained network.
     """
 
     epoch: int
@@ -67,6 +77,7 @@ class EpochReport:
     batch_accuracies: Array
     diverged: tuple[Divergence, ...]
     network: Network
+    statistics: Statistics
 
 
 @dataclass
@@ -78,6 +89,8 @@ class _Run:
     optimizer_state: State
     rng: np.random.Generator
     noise: np.random.Generator
+    images: np.random.Generator
+    scale: PixelScale
     trials: Indices
     lambda_: Array
     eta_min: Array
@@ -86,6 +99,7 @@ class _Run:
     batch_losses: Array
     batch_accuracies: Array
     step: int = 0
+    estimated: Statistics = field(default_factory=dict)
     diverged: list[Divergence] = field(default_factory=list)
 
     @property
@@ -116,6 +130,7 @@ class _Run:
         self.keep = self.keep[kept]
         self.batch_losses, self.batch_accuracies = self.batch_losses[kept], self.batch_accuracies[kept]
         self.optimizer_state = {name: array[kept] for name, array in self.optimizer_state.items()}
+        self.estimated = of_trials(self.estimated, kept)
         self.network = self.network.keep(kept)
 
 
@@ -125,17 +140,17 @@ def train(pack: Pack, split: Split) -> Iterator[EpochReport]:
     A trial whose mini-batch loss stops being finite stays in its lane until the epoch ends and is then dropped, so
     that its neighbours' bits do not change while it is among them. Ends early when no trial is left.
     """
-    run = _start(pack)
+    run = _start(pack, split)
     yield _report(run, split, 0)
     for epoch in range(1, run.shared.schedule.epochs + 1):
         if not len(run.trials):
             return
         run.diverged = []
-        _epoch(run, split)
+        _epoch(run, split, epoch)
         yield _report(run, split, epoch)
 
 
-def _start(pack: Pack) -> _Run:
+def _start(pack: Pack, split: Split) -> _Run:
     shared, trials = pack.trials[0], pack.trials
     inits = [trial.init for trial in trials]
     with np.errstate(over="ignore"):  # what float32 cannot hold makes its trial diverge, and say so
@@ -147,6 +162,8 @@ def _start(pack: Pack) -> _Run:
         OPTIMIZERS[shared.optimizer.name].init(network.parameters),
         np.random.default_rng(shared.order_seed),
         np.random.default_rng([shared.order_seed, NOISE]),
+        np.random.default_rng([shared.order_seed, IMAGES]),
+        PixelScale.of(split),
         np.arange(len(trials)),
         lambda_,
         np.array([trial.schedule.eta_min for trial in trials]),
@@ -157,7 +174,7 @@ def _start(pack: Pack) -> _Run:
     )
 
 
-def _epoch(run: _Run, split: Split) -> None:
+def _epoch(run: _Run, split: Split, epoch: int) -> None:
     """Take every mini-batch of one epoch, then drop the trials whose loss was not finite."""
     shared, network = run.shared, run.network
     update = OPTIMIZERS[shared.optimizer.name].update
@@ -165,12 +182,14 @@ def _epoch(run: _Run, split: Split) -> None:
     buffer: Array = np.empty((shared.batch_size + 1, split.x_train.shape[1]), split.x_train.dtype)
     cuts = batches(len(order), shared.batch_size)
     run.batch_losses, run.batch_accuracies = (np.empty((len(run.trials), len(cuts))) for _ in range(2))
+    due = refreshes(shared.evaluation, len(cuts), last=epoch == shared.schedule.epochs)
     lost: dict[int, Divergence] = {}
     with np.errstate(all="ignore"):  # a diverging trial overflows; the test of every loss below says so
         for step, batch in enumerate(cuts):
             rows = order[batch]
             # "clip" spares NumPy a buffer; a permutation has no index to clip
             x = np.take(split.x_train, rows, axis=0, out=buffer[: len(rows)], mode="clip")
+            x = augment(x, shared.augment, run.scale, run.images)
             eta = run.eta().astype(shared.network.dtype)  # too large for float32: the trial diverges
             loss, gradients, statistics, accuracy = network.loss_and_gradients(
                 x.astype(shared.network.dtype, copy=False), split.y_train[rows], run.lambda_, run.masks(len(rows))
@@ -180,6 +199,8 @@ def _epoch(run: _Run, split: Split) -> None:
             run.step += 1
             run.batch_losses[:, step], run.batch_accuracies[:, step] = loss, accuracy
             _note(lost, run, loss, "mini-batch loss")
+            if step + 1 in due:
+                run.estimated = estimate(network, split.x_train, shared.evaluation)
     run.drop(lost)
 
 
@@ -195,11 +216,17 @@ def _report(run: _Run, split: Split, epoch: int) -> EpochReport:
     shared, network = run.shared, run.network
     rows = slice(0, CURVE_ROWS)
     x, labels = split.x_train[rows], split.y_train[rows]
+    statistics = run.estimated or network.averages
     with np.errstate(all="ignore"):  # the last update of an epoch may have gone beyond all numbers: the cost says so
-        statistics = network.averages or network.statistics(np.asarray(x, shared.network.dtype))
         penalties = penalty(network.weights, run.lambda_)
-    train_values = measure(network, x, labels, statistics, penalties)
-    val_values = measure(network, split.x_val, split.y_val, statistics, penalties)
+        if epoch:
+            of_train, of_val = (
+                statistics_for(network, part, statistics, shared.evaluation, run.scale) for part in (x, split.x_val)
+            )
+        else:
+            of_train = of_val = network.statistics(np.asarray(x, shared.network.dtype))
+    train_values = measure(network, x, labels, of_train, penalties)
+    val_values = measure(network, split.x_val, split.y_val, of_val, penalties)
     lost: dict[int, Divergence] = {}
     _note(lost, run, train_values.cost, "training cost")
     _note(lost, run, val_values.cost, "validation cost")
@@ -217,6 +244,7 @@ def _report(run: _Run, split: Split, epoch: int) -> EpochReport:
         run.batch_accuracies,
         tuple(run.diverged),
         run.network,
+        run.estimated or run.network.averages,
     )
 
 

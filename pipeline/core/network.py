@@ -116,7 +116,15 @@ class Network:
         """Return the statistics of rows x (B, D) taken as one batch; nothing is changed."""
         if self.spec.batch_norm == "none":
             return {}  # spares a forward pass for nothing, after every epoch
-        return moments(self._hidden(x)[0])
+        outputs: list[Array] = [x]
+        found: dict[int, Moments] = {}
+        for layer in range(1, self.depth):  # as in `_hidden`, but without keeping every layer: x may have many rows
+            kept, out = self._layer(layer, outputs, None, None)
+            found.update(moments([kept], layer))
+            outputs.append(out)
+            if not self.spec.skips:
+                outputs[-2] = outputs[0]
+        return found
 
     def activated(self, x: Array, masks: Masks = ()) -> list[Array]:
         """Return what the activations of the hidden layers give for a batch x (B, D), (M, B, H) each."""
@@ -135,8 +143,7 @@ class Network:
         index = list(trials)
         parameters = {name: array[index] for name, array in self.parameters.items()}
         parameters["W1"] = laid_wide(parameters["W1"])
-        averages = {layer: Moments(m.mean[index], m.variance[index]) for layer, m in self.averages.items()}
-        return Network(self.spec, parameters, averages)
+        return Network(self.spec, parameters, of_trials(self.averages, index))
 
     def _scores(self, x: Array) -> Array:
         """The output layer, equation (18): x is the top hidden layer, or the batch itself in a linear classifier."""
@@ -228,8 +235,14 @@ def norm_backward(g: Array, cache: BatchNormCache | LayerNormCache, gamma: Array
     return batch_norm_backward(g, cache, gamma)
 
 
-def moments(hidden: Sequence[Hidden]) -> Statistics:
-    """Return the batch's statistics, by layer, from what the forward pass kept."""
+def moments(hidden: Sequence[Hidden], first: int = 1) -> Statistics:
+    """Return the batch's statistics, by layer, from what the forward pass kept of the layers from `first` on."""
     return {
-        layer: kept.norm.moments for layer, kept in enumerate(hidden, start=1) if isinstance(kept.norm, BatchNormCache)
+        layer: kept.norm.moments for layer, kept in enumerate(hidden, first) if isinstance(kept.norm, BatchNormCache)
     }
+
+
+def of_trials(statistics: Statistics, trials: Sequence[int]) -> Statistics:
+    """Return the statistics of the given trials (indices into M) alone."""
+    index = list(trials)
+    return {layer: Moments(m.mean[index], m.variance[index]) for layer, m in statistics.items()}

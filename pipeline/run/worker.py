@@ -9,17 +9,22 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pipeline.data import Split, open_split
+from pipeline.data.augment import PixelScale
+from pipeline.data.dataset import Labels
+from pipeline.data.shifts import ShiftedRows
 from pipeline.errors import DataError
-from pipeline.evaluate import predict
+from pipeline.evaluate import Prediction, Rows, predict
 from pipeline.files import write_text
 from pipeline.records import WINDOW, Curves, Provenance, Row, Status, Timing, TrialRecord
 from pipeline.run import networks
 from pipeline.run.provenance import provenance
 from pipeline.spec import Pack, canonical_json, from_json
+from pipeline.statistics import statistics_for
 from pipeline.train import EpochReport, train
 
 
@@ -142,13 +147,13 @@ def compute(task: Task, split: Split) -> Outcome:
             losses[trial] += report.batch_losses[position].tolist()
     for trial in report.trials.tolist():
         records[trial] = task.record(trial, Status.COMPLETE)
-    accuracy = _test(task, report, split)
+    tested = _test(task, report, split)
     complete = tuple(
         replace(
             records[trial],
             curves=Curves(*zip(*curves[trial], strict=True)),
-            test_accuracy=accuracy.get(trial),
             batch_losses=_windows(losses[trial]),
+            **tested.get(trial, {}),
         )
         for trial in range(len(task.numbers))
     )
@@ -174,23 +179,49 @@ def _windows(losses: list[float]) -> tuple[float, ...]:
     return tuple(np.reshape(losses[:whole], (-1, WINDOW)).mean(axis=1).tolist())
 
 
-def _test(task: Task, report: EpochReport, split: Split) -> dict[int, float]:
-    """Return the accuracy on the test rows, if the split has any, by trial; keep the networks where they are wanted."""
+def _test(task: Task, report: EpochReport, split: Split) -> dict[int, dict[str, Any]]:
+    """Return what each trial's record says of the test rows, if the split has any; keep the networks where wanted.
+
+    These are fields of TrialRecord: the accuracy on the rows as they are, and on every shifted set that is asked for.
+    """
     if split.x_test is None or split.y_test is None:
         if task.networks:
             raise ValueError(f"stage {task.stage} keeps its networks but its split has no test rows")
         return {}
     if not len(report.trials):  # networks that were lost before their first step have no averages to be tested with
         return {}
-    prediction = predict(report.network, split.x_test, report.network.averages)
-    accuracies = {}
+    prediction = _predict(task, report, split, split.x_test)
+    accuracies = _accuracies(prediction, split.y_test)
+    shifted = {
+        name: _accuracies(_predict(task, report, split, ShiftedRows(split.x_test, name, split)), split.y_test)
+        for name in task.trials.trials[0].evaluation.shifts
+    }
+    # Adaptive statistics are of the test rows: a file has those of training rows, by which any rows can be classified.
+    kept = replace(report.network, averages=report.statistics)
     for position, trial in enumerate(report.trials.tolist()):
-        correct = int((prediction.classes[position] == split.y_test).sum())
-        accuracies[trial] = correct / len(split.y_test)
         path = task.network(trial)
         if path:
-            networks.write(path, task.identity(trial), report.network, prediction, position)
-    return accuracies
+            networks.write(path, task.identity(trial), kept, prediction, position)
+    return {
+        trial: {
+            "test_accuracy": accuracies[position],
+            "shifted_accuracy": {name: values[position] for name, values in shifted.items()},
+        }
+        for position, trial in enumerate(report.trials.tolist())
+    }
+
+
+def _predict(task: Task, report: EpochReport, split: Split, x: Rows) -> Prediction:
+    """Classify rows `x`, normalising by the kind of statistics that the trials ask for."""
+    evaluation = task.trials.trials[0].evaluation
+    with np.errstate(all="ignore"):  # as in training: a network near the end of all numbers may overflow on other rows
+        statistics = statistics_for(report.network, x, report.statistics, evaluation, PixelScale.of(split))
+    return predict(report.network, x, statistics)
+
+
+def _accuracies(prediction: Prediction, labels: Labels) -> list[float]:
+    """Return the shares of right predictions, by trial."""
+    return [int((classes == labels).sum()) / len(labels) for classes in prediction.classes]
 
 
 def _digest(text: str) -> str:
