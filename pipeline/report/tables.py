@@ -15,7 +15,7 @@ import pandas as pd
 
 from pipeline import files, inference
 from pipeline.records import WINDOW, Curves, Status, Timing, TrialRecord
-from pipeline.spec import PARAMETERS, TrialSpec, parameter
+from pipeline.spec import PARAMETERS, SHIFTS, TrialSpec, parameter
 
 CURVE_METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 IDENTITY_COLUMNS = ("stage", "number", "key", "status", "replicate", "pack")
@@ -43,25 +43,29 @@ def in_order(records: Iterable[TrialRecord]) -> list[TrialRecord]:
 
 
 def trials_table(records: Iterable[TrialRecord]) -> pd.DataFrame:
-    """Return one row per trial: TRIAL_COLUMNS, then whatever else varies between the trials, then `reason`.
+    """Return one row per trial: TRIAL_COLUMNS, whatever else varies between the trials, shifted test sets, `reason`.
 
     Metrics are those after the last epoch, empty unless the trial is COMPLETE; test accuracy is empty where the stage
-    keeps the test set closed. Nothing depends on the machine, the hour or the order in which trials finished.
+    keeps the test set closed. There is a column such as test_accuracy_blur for every shift of the test set that any
+    trial asks for. Nothing depends on the machine, the hour or the order in which trials finished.
     """
     records = in_order(records)
     others = [name for name in PARAMETERS if name not in PARAMETER_COLUMNS and _varies(records, name)]
+    asked = {shift for record in records for shift in record.spec.evaluation.shifts}
+    shifted = [f"test_accuracy_{shift}" for shift in SHIFTS if shift in asked]
     rows = [
         (
             *(record.stage, record.number, record.spec.key, record.status.value, record.replicate, record.pack),
             *(public(record.spec, name) for name in PARAMETER_COLUMNS),
             *(metric(record, name) for name in (*CURVE_METRICS, "test_accuracy")),
             *(public(record.spec, name) for name in others),
+            *(metric(record, name) for name in shifted),
             _reason(record),
         )
         for record in records
     ]
-    frame = pd.DataFrame(rows, columns=[*TRIAL_COLUMNS, *others, "reason"])
-    return frame.astype(dict.fromkeys(("sigma", *CURVE_METRICS, "test_accuracy"), float))
+    frame = pd.DataFrame(rows, columns=[*TRIAL_COLUMNS, *others, *shifted, "reason"])
+    return frame.astype(dict.fromkeys(("sigma", *CURVE_METRICS, "test_accuracy", *shifted), float))
 
 
 def _reason(record: TrialRecord) -> str:

@@ -32,6 +32,11 @@ class AugmentSpec:
         for what in ("zoom", "brightness", "contrast"):
             require(0 <= getattr(self, what) < 1, what, "must lie in [0, 1)", getattr(self, what))
 
+    def __str__(self) -> str:
+        """Return what changes, in words: "mirror, shift 2", or "none"."""
+        said = {name: "" if value is True else f" {value:g}" for name, value in vars(self).items() if value}
+        return ", ".join(f"{name}{value}" for name, value in said.items()) or "none"
+
     @property
     def active(self) -> bool:
         """Whether anything changes."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pipeline.errors import ConfigError, HostError
 from pipeline.records import Status, Timing, TrialRecord
 from pipeline.report import tables
+from pipeline.spec import AugmentSpec
 
 PROMISED = [
     *("stage", "number", "key", "status", "replicate", "pack", "dataset", "hidden", "batch_norm", "init", "sigma"),
@@ -43,6 +44,32 @@ def test_a_parameter_without_a_promised_column_appears_only_when_it_varies(recor
     assert list(tables.trials_table(same)) == [*PROMISED, "reason"]
     assert list(tables.trials_table(other)) == [*PROMISED, "activation", "reason"]
     assert list(tables.trials_table(other)["activation"]) == ["relu", "tanh"]
+
+
+def test_shifted_test_sets_have_columns_where_any_trial_asks_for_them_in_the_order_of_the_table(record, tmp_path):
+    """The second trial asks for other shifts, the third diverged."""
+    asked = (("noise", "blur"), ("noise",), ("noise", "blur"))
+    statuses = (Status.COMPLETE, Status.COMPLETE, Status.DIVERGED)
+    trials = []
+    for number, (shifts, status) in enumerate(zip(asked, statuses, strict=True)):
+        trial = record("a", number, 0.1, 0.5, test=0.5, status=status)
+        evaluation = replace(trial.spec.evaluation, shifts=shifts)
+        spec = replace(trial.spec, data=replace(trial.spec.data, shape=(1, 8, 8)), evaluation=evaluation)
+        trials.append(replace(trial, spec=spec, shifted_accuracy=dict.fromkeys(shifts, 0.25 + 0.125 * number)))
+    frame = tables.trials_table(trials)
+    assert list(frame) == [*PROMISED, "test_accuracy_blur", "test_accuracy_noise", "reason"]
+    rows = cells(frame, tmp_path)
+    assert [row["test_accuracy_blur"] for row in rows] == ["0.25", "", ""]
+    assert [row["test_accuracy_noise"] for row in rows] == ["0.25", "0.375", ""]
+
+
+def test_augmentation_that_varies_is_told_in_words(record, tmp_path):
+    trials = [record("a", number, 0.1, 0.5) for number in range(2)]
+    data = replace(trials[1].spec.data, shape=(1, 8, 8))
+    augment = AugmentSpec(mirror=True, shift=2, zoom=0.1)
+    trials[1] = replace(trials[1], spec=replace(trials[1].spec, data=data, augment=augment))
+    rows = cells(tables.trials_table(trials), tmp_path)
+    assert [row["augment"] for row in rows] == ["none", "mirror, shift 2, zoom 0.1"]
 
 
 def test_a_complete_trial_shows_its_last_epoch(record, tmp_path):

@@ -11,14 +11,17 @@ import rig
 
 from pipeline.core.layers import Moments
 from pipeline.core.network import Network
-from pipeline.data import open_split, prepare
+from pipeline.data import Split, data_spec, digits, open_split, prepare
+from pipeline.data.augment import PixelScale
+from pipeline.data.shifts import ShiftedRows
 from pipeline.errors import DataError, HostError
-from pipeline.evaluate import measure
+from pipeline.evaluate import measure, predict
 from pipeline.records import WINDOW, Row, Status
 from pipeline.run import worker
 from pipeline.run.plan import Plan, StagePlan
 from pipeline.run.worker import Outcome, Task, compute, read_outcome, waiting, work
-from pipeline.spec import InitSpec, NetworkSpec, Pack
+from pipeline.spec import SHIFTS, STATISTICS, AugmentSpec, EvaluationSpec, InitSpec, NetworkSpec, Pack
+from pipeline.statistics import statistics_for
 from pipeline.train import train
 
 
@@ -333,3 +336,65 @@ def test_a_pack_that_diverges_as_a_whole_still_has_a_record_each(tmp_path: Path,
     assert [record.status for record in records] == [Status.DIVERGED, Status.DIVERGED]
     assert list(item.networks.iterdir()) == []
     assert waiting(item) is not None  # and no network is waited for
+
+
+# Statistics and shifted test sets, on images
+
+
+def image_task(folder: Path, cache: Path, **evaluation: object) -> tuple[Task, Split]:
+    """Return a final task on scikit-learn's digits that is evaluated as asked, and its split."""
+    item = task(folder, (0.001, 0.01), final=True)
+    dataset = digits.load()
+    data = data_spec(dataset, 0.1, opens_test=True)
+    changes = {"data": data, "batch_size": 100, "evaluation": EvaluationSpec(**evaluation)}
+    trials = Pack(tuple(dataclasses.replace(trial, **changes) for trial in item.trials.trials))
+    return dataclasses.replace(item, trials=trials), open_split(prepare(dataset, data, cache))
+
+
+@pytest.mark.parametrize("statistics", STATISTICS)
+def test_shifted_accuracies_are_those_of_shifted_rows_by_the_statistics_that_are_asked_for(
+    tmp_path: Path, cache: Path, statistics: str
+) -> None:
+    how = {"rows": 500, "augment": AugmentSpec(shift=1)}
+    item, split = image_task(tmp_path, cache, statistics=statistics, shifts=SHIFTS, **how)
+    records = compute(item, split).records
+    *_, last = train(item.trials, split)
+    evaluation, scale = item.trials.trials[0].evaluation, PixelScale.of(split)
+    for name in ("", *SHIFTS):
+        x = ShiftedRows(split.x_test, name, split)[:] if name else split.x_test
+        own = statistics_for(last.network, x, last.statistics, evaluation, scale)
+        expected = (predict(last.network, x, own).classes == split.y_test).mean(axis=1)
+        found = [record.shifted_accuracy[name] if name else record.test_accuracy for record in records]
+        assert found == pytest.approx(expected.tolist(), abs=1e-12)
+    assert all(tuple(record.shifted_accuracy) == SHIFTS for record in records)
+
+
+def test_only_the_shifts_that_are_asked_for_are_made_and_none_changes_the_rest(tmp_path: Path, cache: Path) -> None:
+    item, split = image_task(tmp_path, cache, shifts=("noise",))
+    (asked, _), (plain, _) = compute(item, split).records, compute(image_task(tmp_path, cache)[0], split).records
+    assert list(asked.shifted_accuracy) == ["noise"]
+    assert plain.shifted_accuracy == {}
+    assert (plain.test_accuracy, plain.curves) == (asked.test_accuracy, asked.curves)
+
+
+@pytest.mark.parametrize("statistics", STATISTICS)
+def test_a_stored_network_has_statistics_of_training_rows_those_of_its_prediction_unless_it_adapts(
+    tmp_path: Path, cache: Path, statistics: str
+) -> None:
+    item, split = image_task(tmp_path, cache, statistics=statistics, rows=500)
+    records = compute(item, split).records
+    *_, last = train(item.trials, split)
+    with np.load(item.networks / "1.npz", allow_pickle=False) as file:
+        stored = dict(file)
+    training = last.network.statistics(split.x_train[:500]) if statistics == "precise" else last.network.averages
+    np.testing.assert_array_equal(stored["mean1"], training[1].mean[1])
+    np.testing.assert_array_equal(stored["variance1"], training[1].variance[1])
+    assert np.mean(stored["test_predicted"] == split.y_test) == records[1].test_accuracy
+    same = (predict(last.network, split.x_test, training).classes[1] == stored["test_predicted"]).all()
+    assert same == (statistics != "adaptive")
+
+
+def test_outcomes_with_shifted_accuracies_are_read_back_as_they_were_computed(tmp_path: Path, cache: Path) -> None:
+    item, split = image_task(tmp_path, cache, statistics="adaptive", shifts=("blur", "contrast"))
+    work(item, cache / next(path.name for path in cache.iterdir() if path.is_dir()))
+    assert read_outcome(item.result).records == compute(item, split).records
