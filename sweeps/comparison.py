@@ -13,6 +13,10 @@ from sweeps.grid import Grid, Values
 from sweeps.question import Rows
 
 
+SMOKE_ROWS = 5000
+"""Training rows at the scale that only proves that everything runs."""
+
+
 @dataclass(frozen=True)
 class Comparison(Grid, abstract=True):
     """A grid whose cells have names. A subclass gives its factors, and says what is drawn and measured.
@@ -51,7 +55,10 @@ class Comparison(Grid, abstract=True):
     def at_scale(cls, scale: str) -> Self:
         """Return the defaults at a scale, below full with learning rates chosen by one pair of seeds."""
         config = super().at_scale(scale)
-        return config if scale == "full" else replace(config, tuning_replicates=1)
+        if scale == "full":
+            return config
+        rows = min(config.train_rows or SMOKE_ROWS, SMOKE_ROWS) if scale == "smoke" else config.train_rows
+        return replace(config, tuning_replicates=1, train_rows=rows)
 
     @abstractmethod
     def factors(self) -> Sequence[Factor]:
