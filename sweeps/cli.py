@@ -34,7 +34,7 @@ class Options:
     """How to run a sweep, whichever sweep it is."""
 
     dataset: Annotated[str | None, _shown_as("NAME")] = None
-    """cifar10, digits or the path of an .npz file; without it CIFAR-10 where it can be had"""
+    """cifar10, digits, mnist, mnist-t10k or the path of an .npz file; without it CIFAR-10 where it can be had"""
     data_dir: Annotated[Path | None, _shown_as("PATH")] = None
     """where the data sets lie (without it: data)"""
     jobs: Annotated[int | None, _shown_as("INT")] = None

@@ -1,23 +1,21 @@
 """Data sets: found, downloaded or bundled; verified, split, standardised and cached.
 
 ``load`` gives raw rows, ``data_spec`` says which of them a stage sees, ``prepare`` writes them standardised, and
-workers ``open_split`` by path. To add a data set, write a file with a function that returns a Dataset, and enter it in
+workers ``open_split`` by path. To add a data set, write a file with a `Published` or `Bundled` one, and enter it in
 TABLE.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.data import cifar10, digits, npz
-from pipeline.data.archive import Archive
+from pipeline.data import cifar10, digits, mnist, npz
 from pipeline.data.bar import DownloadBar
 from pipeline.data.cache import open_split, prepare
-from pipeline.data.dataset import Dataset
-from pipeline.data.download import URL, NoNetworkError, Progress, fetch
+from pipeline.data.dataset import Dataset, Outline
+from pipeline.data.download import NoNetworkError, Progress
+from pipeline.data.entry import DEFAULT_FOLDER, Bundled, NotDownloadedError, Published, Request
 from pipeline.data.split import Split, as_images, data_spec
-from pipeline.errors import ConfigError, one_of
-from pipeline.spec import DataSpec
+from pipeline.errors import one_of
 
 __all__ = [
     "DEFAULT_FOLDER",
@@ -25,32 +23,24 @@ __all__ = [
     "Dataset",
     "DownloadBar",
     "NotDownloadedError",
+    "Outline",
     "Split",
     "as_images",
+    "called",
     "data_spec",
     "load",
-    "nominal_cifar10_spec",
     "open_split",
     "prepare",
+    "title",
 ]
 
-DEFAULT_FOLDER = Path("data")
-"""Where CIFAR-10 is looked for, and downloaded to, where no folder is given."""
-
-
-class NotDownloadedError(ConfigError):
-    """The data set is not here, and downloading it was not asked for."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a loader may know: the folder the user gave, whether it may download, and whom to tell how far that is."""
-
-    data_dir: Path | None = None
-    download: bool = True
-    progress: Progress | None = None
-    url: str = URL
-    archive: Archive = cifar10.BINARY.archive
+TABLE: Mapping[str, Published | Bundled] = {
+    "cifar10": cifar10.PUBLISHED,
+    "digits": digits.BUNDLED,
+    "mnist": mnist.WHOLE,
+    "mnist-t10k": mnist.TEST_IMAGES,
+}
+"""The data sets by name; the first is the one that is meant where none is named."""
 
 
 def load(
@@ -68,10 +58,10 @@ def load(
 
     Args:
         name: an entry of TABLE, or a path that ends in ``.npz``.
-        data_dir: where CIFAR-10 is, or an empty folder to download it to.
+        data_dir: where it is, or an empty folder to download it to; if it is named, one of other data sets will do too.
         download: whether a missing data set may be downloaded.
         progress: told (bytes here, bytes in all) during a download.
-        warn: told about the fallback, in one line.
+        warn: told in one line what stands in for what was asked for.
 
     Raises:
         NotDownloadedError: it would have to be downloaded, but `download` is False.
@@ -79,13 +69,13 @@ def load(
         HostError: no network, or a file or folder refuses.
         DataError: what is stored or was downloaded is damaged.
     """
-    request = Request(data_dir, download, progress)
     if name is not None:
         if name.endswith(".npz"):
             return npz.load(Path(name).expanduser())
-        return TABLE[one_of("data set", name, [*TABLE, "path/to/file.npz"])](request)
+        neighbours = tuple(mark for entry in TABLE.values() for mark in entry.marks)
+        return TABLE[_known(name)].load(Request(data_dir, download, progress, warn, neighbours))
     try:
-        return load_cifar10(request)
+        return cifar10.PUBLISHED.load(Request(data_dir, download, progress, warn))
     except NoNetworkError as error:
         if data_dir is not None:
             raise
@@ -93,56 +83,21 @@ def load(
         return digits.load()
 
 
-def load_cifar10(request: Request) -> Dataset:
-    """Return CIFAR-10 from the given folder, else from DEFAULT_FOLDER, else by downloading it there.
+def called(name: str) -> tuple[str, ...]:
+    """Return what the data set may be called that `load` gives for an entry of TABLE: its name, and its stand-ins'.
 
     Raises:
-        NotDownloadedError: it would have to be downloaded, but must not.
-        ConfigError: the given folder does not exist, or holds something else.
-        HostError: no network, or a file or folder refuses.
-        DataError: what is stored or was downloaded is damaged.
+        ConfigError: there is no such entry.
     """
-    folder = request.data_dir or DEFAULT_FOLDER
-    source = cifar10.find(folder)
-    if source is None:
-        if request.data_dir is not None:
-            _check_downloadable(folder, request.archive)
-        if not request.download:
-            size = f"{request.archive.size / 1e6:.0f} MB"
-            raise NotDownloadedError(
-                f"CIFAR-10 must be in {folder} for this, got nothing; a run would download {size} from {request.url}"
-            )
-        path = fetch(request.archive, folder, request.url, progress=request.progress)
-        source = cifar10.Source(path, cifar10.BINARY)
-    return cifar10.read(source)
+    return (name, *TABLE[_known(name)].stand_ins)
 
 
-def _check_downloadable(folder: Path, archive: Archive) -> None:
-    """Refuse a folder that the user named for CIFAR-10 but that is missing or full of something else."""
-    if not folder.is_dir():
-        raise ConfigError(f"data folder must exist, got {str(folder)!r}")
-    others = sorted(path.name for path in folder.iterdir() if not path.name.startswith((".", archive.name)))
-    if others:
-        raise ConfigError(
-            f"data folder must hold CIFAR-10 or be empty, got {str(folder)!r} with {', '.join(others[:3])}"
-        )
+def title(name: str | None) -> str:
+    """Return what texts call a data set: that of TABLE; a user's own goes by its name."""
+    entry = TABLE.get(next(iter(TABLE)) if name is None else name)
+    return entry.title if entry else str(name)
 
 
-TABLE: Mapping[str, Callable[[Request], Dataset]] = {"cifar10": load_cifar10, "digits": lambda _: digits.load()}
-"""The data sets by name."""
-
-
-def nominal_cifar10_spec(val_fraction: float, opens_test: bool, train_rows: int | None = None) -> DataSpec:
-    """Return the DataSpec that CIFAR-10 will have once it is here, but for the digest."""
-    rows = 5 * cifar10.ROWS
-    n_val = round(val_fraction * rows)
-    return DataSpec(
-        name="cifar10",
-        digest="not downloaded",
-        inputs=cifar10.PIXELS,
-        classes=len(cifar10.CLASSES),
-        n_train=rows - n_val if train_rows is None else train_rows,
-        n_val=n_val,
-        n_test=cifar10.ROWS if opens_test else 0,
-        shape=cifar10.SHAPE,
-    )
+def _known(name: str) -> str:
+    one_of("data set", name, [*TABLE, "path/to/file.npz"])
+    return name

@@ -9,6 +9,11 @@ from pipeline.errors import DataError
 _CHUNK = 1 << 20
 
 
+def megabytes(size: int) -> str:
+    """Return a number of bytes in MB, with three significant digits."""
+    return f"{size / 1e6:.3g}"
+
+
 @dataclass(frozen=True)
 class Archive:
     """Name, size in bytes and checksums (hex); sha256 is None where nobody has published it."""

@@ -13,6 +13,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from pipeline.data.archive import megabytes
+
 
 class DownloadBar:
     """A progress callback, and a context manager that takes the bar away when the download is over, or never began."""
@@ -42,7 +44,7 @@ class DownloadBar:
             self.progress.update(self.task, completed=done, total=total)
         elif (tenths := 10 * done // total) > self.tenths:
             self.tenths = tenths
-            self.console.print(f"{self.what}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+            self.console.print(f"{self.what}: {megabytes(done)} of {megabytes(total)} MB")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -18,7 +18,8 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from pipeline.data.archive import Archive
-from pipeline.data.dataset import Dataset
+from pipeline.data.dataset import NOT_HERE, Dataset, Outline
+from pipeline.data.entry import MissingError, Published, Warn
 from pipeline.data.pickles import read_batch
 from pipeline.errors import DataError
 from pipeline.files import unreadable
@@ -28,6 +29,8 @@ SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
 ROWS = 10_000
 """Rows of a batch; there are five batches of training rows and one of test rows."""
+
+URL = "https://www.cs.toronto.edu/~kriz/"
 
 _BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
 
@@ -207,3 +210,20 @@ def _archived(source: Source) -> Iterator[tuple[str, bytes]]:
             content = archive.extractfile(member) if member.name in wanted else None
             if content is not None:
                 yield wanted[member.name], content.read()
+
+
+def _load(folder: Path, _warn: Warn) -> Dataset:
+    source = find(folder)
+    if source is None:
+        raise MissingError(folder, (BINARY.archive,))
+    return read(source)
+
+
+PUBLISHED = Published(
+    title="CIFAR-10",
+    outline=Outline("cifar10", NOT_HERE, PIXELS, len(CLASSES), SHAPE, n_train=5 * ROWS, n_val=None, n_test=ROWS),
+    url=URL,
+    archives=(BINARY.archive,),
+    marks=("cifar-10-", "data_batch_", "test_batch", "batches.meta"),
+    read=_load,
+)

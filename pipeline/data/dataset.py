@@ -19,6 +19,27 @@ Labels = npt.NDArray[np.int64]
 _LARGEST = float(np.finfo(np.float32).max)
 
 
+NOT_HERE = "not downloaded"
+"""The digest of rows that nobody has seen."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a data set is without its rows: enough to say which of them a stage would see.
+
+    `inputs` is D, `classes` C, `shape` as in Dataset. n_val and n_test are None where such rows are among the n_train.
+    """
+
+    name: str
+    digest: str
+    inputs: int
+    classes: int
+    shape: tuple[int, ...]
+    n_train: int
+    n_val: int | None
+    n_test: int | None
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Rows as they were loaded, neither split nor standardised.
@@ -67,6 +88,14 @@ class Dataset:
             content.update(np.ascontiguousarray(x).data)
             content.update(np.ascontiguousarray(y).data)
         return content.hexdigest()
+
+    @property
+    def outline(self) -> Outline:
+        """What it is without its rows."""
+        rows = {part: len(y) for part, _, y in self.parts()}
+        classes = len(self.classes)
+        n_val, n_test = rows.get("val"), rows.get("test")
+        return Outline(self.name, self.digest, self.inputs, classes, self.shape, rows["train"], n_val, n_test)
 
     @property
     def folder_name(self) -> str:

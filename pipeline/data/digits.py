@@ -3,6 +3,7 @@
 import numpy as np
 
 from pipeline.data.dataset import Dataset
+from pipeline.data.entry import Bundled
 
 
 def load() -> Dataset:
@@ -18,3 +19,6 @@ def load() -> Dataset:
         shape=(1, 8, 8),
         pixel_range=(0.0, 16.0),
     )
+
+
+BUNDLED = Bundled("handwritten digits", load)

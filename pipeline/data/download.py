@@ -21,7 +21,6 @@ from pipeline.data.archive import Archive
 from pipeline.errors import DataError, HostError
 from pipeline.files import lock, make_folder, sync_folder, unwritable, write_text
 
-URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 PATIENCE = 10.0
 """Seconds without an answer, or without a byte, after which the network counts as absent or stalled."""
 
@@ -44,7 +43,7 @@ class _OutdatedError(Exception):
 
 
 def fetch(
-    archive: Archive, folder: Path, url: str = URL, *, progress: Progress | None = None, timeout: float = PATIENCE
+    archive: Archive, folder: Path, url: str, *, progress: Progress | None = None, timeout: float = PATIENCE
 ) -> Path:
     """Download `archive` from `url` into `folder`, verify it, and return its path.
 

@@ -75,11 +75,10 @@ def data_spec(
 ) -> DataSpec:
     """Return which rows of `dataset` a stage sees: round(val_fraction * rows) of those that are no test rows validate.
 
-    Of the others the first `train_rows` are trained on, or all. The rows themselves are not needed for that.
+    Of the others the first `train_rows` are trained on, or all where these are fewer. An outline will do for that.
 
     Raises:
-        ConfigError: the fraction is not in (0, 1), or leaves no row to train or to validate on; there are fewer rows
-            than `train_rows`.
+        ConfigError: the fraction is not in (0, 1), or leaves no row to train or to validate on.
     """
     require(0 < val_fraction < 1, "validation fraction", "must lie between 0 and 1", val_fraction)
     outline = dataset if isinstance(dataset, Outline) else dataset.outline
@@ -88,14 +87,12 @@ def data_spec(
     n_val = round(val_fraction * rest) if outline.n_val is None else outline.n_val
     n_test = held_out if outline.n_test is None else outline.n_test
     n_train = rest - n_val if outline.n_val is None else rest
-    if train_rows is not None:
-        require(1 <= train_rows <= n_train, "train rows", f"must lie in 1..{n_train}, those there are", train_rows)
     return DataSpec(
         name=outline.name,
         digest=outline.digest,
         inputs=outline.inputs,
         classes=outline.classes,
-        n_train=n_train if train_rows is None else train_rows,
+        n_train=n_train if train_rows is None else min(train_rows, n_train),
         n_val=n_val,
         n_test=n_test if opens_test else 0,
         shape=outline.shape,

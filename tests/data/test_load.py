@@ -1,17 +1,21 @@
 """What `load` uses for which request: found, downloaded, bundled, or refused; nothing is ever quietly replaced."""
 
 import io
+import math
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cifar_files import BATCHES, ROWS, binary, write_folder
+from idx_files import STEMS, edition
 from rich.console import Console
 
 from pipeline import data
-from pipeline.data import DownloadBar, NotDownloadedError, cifar10, load
+from pipeline.data import DownloadBar, NotDownloadedError, cifar10, entry, load, mnist
 from pipeline.data.cifar10 import BINARY
 from pipeline.data.download import NoNetworkError
+from pipeline.data.entry import Published
 from pipeline.errors import ConfigError, DataError, HostError
 
 
@@ -40,12 +44,13 @@ def network(monkeypatch):
         fetched.append((folder, url))
         if fetched.error:
             raise fetched.error
-        return write_folder(folder / "fetched", BINARY, binary)
+        return write_folder(folder / BINARY.folder, BINARY, binary)
 
-    monkeypatch.setattr(data, "fetch", fetch)
+    monkeypatch.setattr(entry, "fetch", fetch)
     return fetched
 
 
+URL = f"{cifar10.URL}{BINARY.archive.name}"
 NONE = NoNetworkError("https://example.invalid must be reachable, got no route")
 
 
@@ -66,7 +71,7 @@ def test_cifar10_in_a_given_folder(name, network, warnings, tmp_path):
 @pytest.mark.parametrize("name", [None, "cifar10"])
 def test_what_is_not_there_is_downloaded_into_the_default_folder(name, network, warnings):
     assert load(name, warn=warnings.append).name == "cifar10"
-    assert network == [(Path("data"), data.URL)]
+    assert network == [(Path("data"), URL)]
     assert warnings == []
 
 
@@ -76,7 +81,7 @@ def test_an_empty_given_folder_is_downloaded_to(network, warnings, tmp_path):
     (folder / ".lock").touch()
     (folder / f"{BINARY.archive.name}.part").touch()  # of an interrupted download
     assert load(None, folder, warn=warnings.append).name == "cifar10"
-    assert network == [(folder, data.URL)]
+    assert network == [(folder, URL)]
 
 
 def test_a_given_folder_of_something_else_is_a_mistake(network, warnings, tmp_path):
@@ -155,8 +160,17 @@ def test_an_unknown_name_is_answered_with_the_nearest(warnings):
         load("cifar11", warn=warnings.append)
 
 
+@pytest.fixture
+def small_mnist(monkeypatch):
+    """A tiny MNIST in the place of the official one, in the default folder."""
+    tiny = edition()
+    tiny.write(Path("data"))
+    monkeypatch.setitem(data.TABLE, "mnist", mnist.whole(tiny.train, tiny.test, ""))
+    monkeypatch.setitem(data.TABLE, "mnist-t10k", mnist.test_images(tiny.test, ""))
+
+
 @pytest.mark.parametrize("name", sorted(data.TABLE))
-def test_every_data_set_of_the_table_can_be_split_and_opened(name, network, warnings, tmp_path):
+def test_every_data_set_of_the_table_can_be_split_and_opened(name, network, small_mnist, warnings, tmp_path):
     dataset = load(name, warn=warnings.append)
     spec = data.data_spec(dataset, 0.2, opens_test=True)
     split = data.open_split(data.prepare(dataset, spec, tmp_path / "cache"))
@@ -164,6 +178,35 @@ def test_every_data_set_of_the_table_can_be_split_and_opened(name, network, warn
     assert split.x_train.shape == (spec.n_train, spec.inputs)
     assert split.images(split.x_val).shape[0] == spec.n_val
     assert np.isfinite(split.x_test).all()
+    assert data.title(name)
+    assert data.called(name)[0] == name
+
+
+@pytest.mark.parametrize("name", [name for name, each in data.TABLE.items() if isinstance(each, Published)])
+def test_what_may_be_downloaded_is_described_as_it_will_be(name, network, warnings, tmp_path):
+    with pytest.raises(NotDownloadedError, match=r"a run would download .* MB from https://") as caught:
+        load(name, tmp_path, download=False, warn=warnings.append)
+    spec = data.data_spec(caught.value.outline, 0.1, opens_test=True)
+    assert (caught.value.outline.name, spec.name) == (name, name)
+    assert math.prod(spec.shape) == spec.inputs
+    assert min(spec.n_train, spec.n_val, spec.n_test) >= 1000
+    assert (network, warnings) == ([], [])
+
+
+def test_one_that_stands_in_for_another_is_one_of_the_names_that_it_may_be_called(small_mnist, warnings):
+    for stem in STEMS[:2]:
+        (Path("data") / stem).unlink()
+    assert load("mnist", warn=warnings.append).name in data.called("mnist")
+    assert len(warnings) == 1
+
+
+def test_a_named_data_set_may_be_downloaded_beside_others_but_not_one_that_nobody_named(network, warnings, tmp_path):
+    folder = edition().write(tmp_path / "there")
+    assert load("cifar10", folder, warn=warnings.append).name == "cifar10"
+    assert network == [(folder, URL)]
+    shutil.rmtree(folder / BINARY.folder)
+    with pytest.raises(ConfigError, match=r"data folder must hold CIFAR-10 or be empty, got .* with t10k-images"):
+        load(None, folder, warn=warnings.append)
 
 
 def test_the_bar_is_a_line_per_tenth_where_there_is_no_terminal():
@@ -174,6 +217,13 @@ def test_the_bar_is_a_line_per_tenth_where_there_is_no_terminal():
     lines = console.export_text().splitlines()
     assert len(lines) == 11
     assert (lines[0], lines[-1]) == ("CIFAR-10: 0 of 200 MB", "CIFAR-10: 200 of 200 MB")
+
+
+def test_the_lines_of_a_small_download_say_more_than_0_of_0_mb():
+    console = Console(record=True, width=80, force_terminal=False, file=io.StringIO())
+    with DownloadBar("MNIST", console) as bar:
+        bar(4_542, 1_653_419)
+    assert console.export_text() == "MNIST: 0.00454 of 1.65 MB\n"
 
 
 def test_the_bar_is_a_bar_on_a_terminal():

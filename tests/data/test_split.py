@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.data import nominal_cifar10_spec
+from pipeline.data.cifar10 import PUBLISHED
 from pipeline.data.dataset import Dataset
 from pipeline.data.split import as_images, data_spec, rows_of, stratified_permutation
 from pipeline.errors import ConfigError
@@ -126,11 +126,19 @@ def test_a_fraction_that_leaves_no_row_is_refused(fraction, what):
 
 
 def test_the_nominal_split_of_cifar10_is_that_of_the_papers():
-    spec = nominal_cifar10_spec(0.1, opens_test=False)
+    spec = data_spec(PUBLISHED.outline, 0.1, opens_test=False)
     assert (spec.n_train, spec.n_val, spec.n_test) == (45_000, 5_000, 0)
-    spec = nominal_cifar10_spec(0.02, opens_test=True)
+    spec = data_spec(PUBLISHED.outline, 0.02, opens_test=True)
     assert (spec.n_train, spec.n_val, spec.n_test) == (49_000, 1_000, 10_000)
     assert (spec.name, spec.inputs, spec.classes) == ("cifar10", 3072, 10)
+
+
+@pytest.mark.parametrize("parts", [{}, TEST, VAL, {**TEST, **VAL}])
+@pytest.mark.parametrize("opens_test", [False, True])
+def test_which_rows_a_stage_sees_does_not_depend_on_the_rows_being_here(parts, opens_test):
+    dataset = toy(**parts)
+    assert data_spec(dataset.outline, 0.1, opens_test, 7) == data_spec(dataset, 0.1, opens_test, 7)
+    assert (dataset.outline.name, dataset.outline.digest) == ("toy", dataset.digest)
 
 
 def test_rows_become_images_with_the_channels_last():

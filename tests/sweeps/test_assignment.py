@@ -83,7 +83,7 @@ def test_all_parts_see_the_same_data_set_even_where_it_is_not_named(
     def no_network(*_: Any, **__: Any) -> None:
         raise NoNetworkError("no network")
 
-    monkeypatch.setattr("pipeline.data.fetch", no_network)
+    monkeypatch.setattr("pipeline.data.entry.fetch", no_network)
     assert main(["assignment"]) == 0
     assert {options.dataset for _, _, options in calls} == {"digits"}
     assert capsys.readouterr().out.count("warning: CIFAR-10 is neither ") == 1

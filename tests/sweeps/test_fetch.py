@@ -1,11 +1,13 @@
 """The data set as a command: its rows are prepared, or a plan says what would be."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import rig
 
+from pipeline import data
 from sweeps.__main__ import main
 
 
@@ -50,10 +52,48 @@ def test_a_plan_downloads_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline.data.fetch", None)  # would fail if it were called
+    monkeypatch.setattr("pipeline.data.entry.fetch", None)  # would fail if it were called
     assert main(["data", "--plan"]) == 0
     note, search, final = printed(capsys)
     assert re.match("note: .* a run would download 170 MB from ", note)
     assert search == "cifar10: 45000 training, 5000 validation and 0 test rows would be written to artifacts/cache"
     assert final.endswith("10000 test rows would be written to artifacts/cache")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "search", "final"),
+    [
+        ("mnist", "11.6 MB", "54000 training, 6000", "58800 training, 1200 validation and 10000 test rows"),
+        ("mnist-t10k", "1.65 MB", "8000 training, 1000", "8000 training, 1000 validation and 1000 test rows"),
+    ],
+)
+def test_a_plan_knows_the_sizes_of_what_would_be_downloaded(  # noqa: PLR0917
+    name: str,
+    size: str,
+    search: str,
+    final: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", "--dataset", name, "--plan"]) == 0
+    note, *lines = printed(capsys)
+    assert re.match(f"note: MNIST.* must be in data for this, got nothing; a run would download {size} from ", note)
+    assert [line.partition(" would ")[0] for line in lines] == [
+        f"{name}: {search} validation and 0 test rows",
+        f"{name}: {final}",
+    ]
+
+
+def test_a_warning_says_what_is_used_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = replace(rig.dataset(), name="mnist-t10k")
+    entry = replace(data.TABLE["mnist"], read=lambda _folder, warn: warn("no training images") or dataset)
+    monkeypatch.setitem(data.TABLE, "mnist", entry)  # type: ignore[misc]
+    assert main(["data", "--dataset", "mnist", "--artifacts", str(tmp_path)]) == 0
+    warning, *lines = printed(capsys)
+    assert warning == "warning: no training images"
+    assert [line.partition(": ")[0] for line in lines] == ["mnist-t10k", "mnist-t10k"]

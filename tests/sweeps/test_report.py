@@ -30,7 +30,7 @@ def squeezed(path: Path) -> str:
 def artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory without a network or data, and an empty folder of results."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline.data.fetch", None)  # would fail if it were called
+    monkeypatch.setattr("pipeline.data.entry.fetch", None)  # would fail if it were called
     monkeypatch.setattr("sweeps.session.LokyEngine", lambda _: rig.forbidden())
     return tmp_path / "artifacts"
 
@@ -68,14 +68,39 @@ def test_the_sections_stand_in_the_order_of_the_assignment(artifacts: Path) -> N
     assert numerals == ["i", "ii", "iv", "v", "Provenance"]
 
 
-@pytest.mark.parametrize("dataset", ["cifar10", "digits"])
+@pytest.mark.parametrize("dataset", ["cifar10", "digits", "mnist", "mnist-t10k"])
 def test_a_data_set_is_named_and_not_loaded(dataset: str, artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.data.TABLE", {"cifar10": pytest.fail, "digits": pytest.fail})
+    monkeypatch.setattr("pipeline.data.load", pytest.fail)
     assert main(["report", "--dataset", dataset, "--data-dir", "nowhere"]) == 0
     text = (artifacts / "report" / dataset / "report.md").read_text()
     assert f"Data set {dataset}, scale full" in text
     assert f"DATASET={dataset}" in text
-    assert "CIFAR-10" in text.splitlines()[0] or dataset == "digits"
+    titles = {
+        "cifar10": "CIFAR-10",
+        "digits": "handwritten digits",
+        "mnist": "MNIST",
+        "mnist-t10k": "MNIST's 10,000 test images",
+    }
+    assert text.splitlines()[0].endswith(f" on {titles[dataset]}")
+
+
+def test_runs_of_a_stand_in_are_found_by_the_name_that_was_asked_for(artifacts: Path) -> None:
+    study(artifacts, "width/mnist-t10k-smoke")
+    assert data_name(Options(dataset="mnist", scale="smoke", artifacts=artifacts)) == "mnist-t10k"
+    assert data_name(Options(dataset="mnist", artifacts=artifacts)) == "mnist"  # no runs at that scale
+    study(artifacts, "depth/mnist-smoke")
+    assert data_name(Options(dataset="mnist", scale="smoke", artifacts=artifacts)) == "mnist"
+    assert data_name(Options(dataset="mnist-t10k", scale="smoke", artifacts=artifacts)) == "mnist-t10k"
+
+
+def test_what_a_stand_in_lacks_is_run_under_the_name_of_its_own(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sweeps.report._runs", lambda _options, name: iter([Path()] if name == "mnist-t10k" else []))
+    assert main(["report", "--dataset", "mnist"]) == 0
+    printed = capsys.readouterr().out
+    assert "(make sweep-depth DATASET=mnist-t10k)" in printed
+    assert printed.splitlines()[-1].startswith("the report is artifacts/report/mnist-t10k/report.pdf")
 
 
 def test_a_file_of_the_users_own_is_called_as_its_run_folders_are(artifacts: Path, tmp_path: Path) -> None:
@@ -91,7 +116,8 @@ def test_a_file_of_the_users_own_is_called_as_its_run_folders_are(artifacts: Pat
     [
         (
             "cifar11",
-            "data set must be one of cifar10, digits, path/to/file.npz, got 'cifar11'; did you mean 'cifar10'?",
+            "data set must be one of cifar10, digits, mnist, mnist-t10k, path/to/file.npz, got 'cifar11'; did you mean "
+            "'cifar10'?",
         ),
         ("none.npz", "none.npz"),
     ],
@@ -111,6 +137,8 @@ def test_a_data_set_that_is_not_there_is_one_line_and_leaves_no_trace(
         ([], {}, "cifar10"),
         (["depth/digits"], {}, "digits"),
         (["depth/digits", "lambda/cifar10"], {}, "cifar10"),
+        (["depth/mnist", "lambda/digits"], {}, "digits"),  # which stands in for CIFAR-10
+        (["depth/mnist-t10k"], {}, "mnist-t10k"),
         (["depth/digits", "lambda/cifar10"], {"scale": "smoke"}, "cifar10"),
         (["depth/digits-smoke", "lambda/cifar10"], {"scale": "smoke"}, "digits"),
         (["depth/digits-smoke-x"], {"scale": "smoke"}, "cifar10"),
