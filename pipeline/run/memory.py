@@ -10,7 +10,8 @@ import numpy as np
 from pipeline.core.optimizers import OPTIMIZERS
 from pipeline.errors import ConfigError
 from pipeline.evaluate import CHUNK
-from pipeline.spec import OptimizerSpec, Pack
+from pipeline.spec import OptimizerSpec, Pack, TrialSpec
+from pipeline.statistics import KINDS
 from pipeline.train import CURVE_ROWS
 
 PROCESS = 60_000_000
@@ -33,7 +34,7 @@ def pack_bytes(pack: Pack) -> int:
     """Return about how many bytes training takes at its peak, beyond the process and the rows that workers share.
 
     These are the parameters, the optimizer's state, and the largest of what comes and goes: the draws of a matrix,
-    a mini-batch, the statistics of the untrained network, a part of the rows that are evaluated.
+    a mini-batch, batch norm's statistics of many rows, a part of the rows that are evaluated.
     """
     trial, M = pack.trials[0], len(pack.trials)
     network, data = trial.network, trial.data
@@ -50,10 +51,23 @@ def pack_bytes(pack: Pack) -> int:
     comes_and_goes = (
         2 * np.dtype(float).itemsize * max(matrices),
         batch + M * size * max(matrices) * (3 if states else 1),
-        min(CURVE_ROWS, data.n_train) * (kept * layers + at_hand + copy) if network.batch_norm != "none" else 0,
+        _statistics_bytes(pack.trials[0], M * size) if network.batch_norm != "none" else 0,
         min(CHUNK, max(data.n_train, data.n_val, data.n_test)) * (at_hand + copy),
     )
     return (1 + states) * parameters + max(comes_and_goes) + LAYER * len(network.hidden)
+
+
+def _statistics_bytes(trial: TrialSpec, item: int) -> int:
+    """Return what statistics of many rows as one batch take, layer after layer; `item` are M numbers."""
+    network, data, evaluation = trial.network, trial.data, trial.evaluation
+    # A layer's input and values, normalised, squared, activated, and the zeros of the ReLU; with skips every output.
+    units = 5 * max(network.hidden, default=0) + (sum(network.hidden) if network.skips else 0)
+    kind = KINDS[evaluation.statistics]
+    rows = max(min(CURVE_ROWS, data.n_train), min(evaluation.rows, data.n_train) if kind.estimated else 0)
+    if kind.adapts:
+        rows = max(rows, data.n_val, data.n_test)
+    copied = kind.adapts or network.dtype != "float32"
+    return rows * (item * units + copied * data.inputs * np.dtype(network.dtype).itemsize)
 
 
 def worker_bytes(pack: Pack) -> int:

@@ -1,4 +1,4 @@
-"""`make bench`: the speed of packs, and predicted against actual minutes, on CIFAR-10."""
+"""`make bench`: the speed of packs, what augmentation costs, and predicted against actual minutes, on CIFAR-10."""
 
 import os
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import tyro
+from augmentation import cost_of_augmentation
 from joblib import cpu_count
 from prediction import predicted_over_actual
 from throughput import PINS, measure
@@ -46,6 +47,7 @@ def main() -> None:
     for hidden, batch_norm in product(bench.networks, bench.batch_norm):
         network = NetworkSpec(hidden_sizes(hidden), batch_norm=batch_norm)
         measure(folder, list(bench.widths), bench.rounds, cpu_count(), network)
+    cost_of_augmentation(folder, list(bench.widths), bench.rounds)
     if not any(name in os.environ for name in PINS):
         print(f"(none of {', '.join(PINS)} is set, so the environment as found is the unpinned one)")
     print()

@@ -39,18 +39,19 @@ def test_contrast_is_halved_about_the_mean_of_each_image() -> None:
     assert_allclose(np.ptp(shifted("contrast"), axis=(1, 2, 3)), np.ptp(IMAGES, axis=(1, 2, 3)) / 2)
 
 
-def test_blur_spreads_a_point_as_a_gaussian_of_one_pixel_within_its_image_and_channel() -> None:
-    point = np.zeros((2, 9, 9, 2))
-    point[0, 4, 4, 1] = 1
+def test_blur_spreads_a_point_as_a_gaussian_of_three_pixels_within_its_image_and_channel() -> None:
+    point = np.zeros((2, 25, 25, 2))
+    point[0, 12, 12, 1] = 1
     blurred = shift(point, "blur", np.random.default_rng(0))
-    bell = np.exp(-(np.arange(-4, 5) ** 2) / 2)
+    bell = np.exp(-(np.arange(-12, 13) ** 2) / (2 * 3**2))
     assert_allclose(blurred[0, :, :, 1], np.outer(bell, bell) / bell.sum() ** 2, atol=1e-12)
     assert blurred[1].max() == blurred[0, :, :, 0].max() == 0
 
 
-def test_noise_is_normal_of_a_tenth_and_independent() -> None:
-    noise = shifted("noise") - IMAGES
-    assert_allclose([noise.mean(), noise.std()], [0, 0.1], atol=0.004)
+def test_noise_is_normal_of_three_tenths_and_independent_and_stops_at_black_and_white() -> None:
+    noise = SHIFTS["noise"](IMAGES, np.random.default_rng(1)) - IMAGES
+    assert_allclose([noise.mean(), noise.std()], [0, 0.3], atol=0.012)
+    assert_allclose(shifted("noise"), np.clip(IMAGES + noise, 0, 1))
     assert abs(np.corrcoef(noise[..., 0].ravel(), noise[..., 1].ravel())[0, 1]) < 0.1
 
 

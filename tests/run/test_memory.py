@@ -10,18 +10,21 @@ import pytest
 from pipeline.data import Split
 from pipeline.errors import ConfigError
 from pipeline.run.memory import PROCESS, fitting_workers, pack_bytes, usable_memory, worker_bytes
-from pipeline.spec import DataSpec, NetworkSpec, OptimizerSpec, Pack, ScheduleSpec, TrialSpec
+from pipeline.spec import DataSpec, EvaluationSpec, NetworkSpec, OptimizerSpec, Pack, ScheduleSpec, TrialSpec
 from pipeline.train import train
 
 SHORT = ScheduleSpec(eta_min=1e-6, eta_max=1e-6, step_size=1, cycles=1)
 
 
 def pack_of(count: int, hidden: tuple[int, ...], *, inputs: int = 20, n: int = 300, **how: object) -> Pack:
-    """Return a pack of `count` trials on `n` rows; `how` are fields of NetworkSpec, and the optimizer's name."""
-    optimizer = OptimizerSpec(str(how.pop("optimizer", "sgd")))
+    """Return a pack of `count` trials on `n` rows; `how` are fields of NetworkSpec, the optimizer, the statistics."""
+    optimizer, evaluation = (
+        OptimizerSpec(str(how.pop("optimizer", "sgd"))),
+        EvaluationSpec(how.pop("statistics", "ema")),
+    )
     data = DataSpec("made up", "", inputs, classes=10, n_train=n, n_val=50, n_test=0)
     network = NetworkSpec(hidden, **({"batch_norm": "none"} | how))
-    return Pack((TrialSpec(data, network, schedule=SHORT, optimizer=optimizer),) * count)
+    return Pack((TrialSpec(data, network, schedule=SHORT, optimizer=optimizer, evaluation=evaluation),) * count)
 
 
 def measured(pack: Pack) -> int:
@@ -54,6 +57,9 @@ PACKS = {
     "packed": pack_of(10, (50, 50), n=1000),
     "packed, batch norm": pack_of(10, (50, 50), n=1000, batch_norm="before"),
     "linear": pack_of(10, (), inputs=500),
+    "precise": pack_of(10, (50, 50), n=9000, batch_norm="before", statistics="precise"),
+    "precise, skips": pack_of(4, (20,) * 9, n=9000, batch_norm="after", skips=((1, 3),), statistics="precise"),
+    "adaptive": pack_of(1, (50, 50), inputs=500, n=4000, batch_norm="before", statistics="adaptive"),
 }
 
 
