@@ -262,4 +262,5 @@ def test_optimizers(name):
     for ours, published in ((parameters, parameter), (state, expected_state)):
         assert ours.keys() == published.keys()
         for key, text in published.items():
-            assert error(ours[key].ravel(), [float(number) for number in text.split()]) < 1e-6, key
+            bound = 1e-7 if name == "momentum" else 1e-6  # the course's
+            assert error(ours[key].ravel(), [float(number) for number in text.split()]) < bound, key
