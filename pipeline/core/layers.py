@@ -1,4 +1,4 @@
-"""Activations, batch and layer normalisation: pairs of a forward and a backward function, over (M, B, H) arrays.
+"""Activations, batch and layer normalisation, each a forward and a backward function, over (M, B, H); dropout masks.
 
 A backward function may overwrite the gradient that it is given: it is the only one who still needs it.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
-from pipeline.core.affine import Array, empty, wide
+from pipeline.core.affine import Array, wide
 
 LEAK = 0.01
 """Slope of the leaky ReLU below zero."""
@@ -183,7 +183,7 @@ def dropout_masks(
     """Return what every hidden layer's output is multiplied by: 0 or 1/keep, (M, B, H) each (inverted dropout).
 
     Trials of a pack are paired: a unit is kept where a uniform number that all of them share lies below their own keep.
-    So a trial has the same masks in any pack, and in float32 and float64.
+    So a trial has the same masks in any pack, and drops the same units in float32 and in float64.
 
     Args:
         rng: the replicate's.
@@ -192,10 +192,6 @@ def dropout_masks(
         hidden: units of every hidden layer.
         dtype: of the masks.
     """
-    masks = []
-    for H in hidden:
-        mask = empty(len(keep), B, H, dtype)
-        np.less(rng.random((B, H), np.float32), keep[:, None, None], out=mask, casting="unsafe")
-        mask /= keep[:, None, None]
-        masks.append(mask)
-    return masks
+    below, scale = keep.astype(np.float32)[:, None], (1 / keep).astype(dtype)[:, None]
+    drawn = (rng.random((B, 1, H), np.float32) for H in hidden)
+    return [((uniform < below) * scale).transpose(1, 0, 2) for uniform in drawn]  # laid as `empty` does

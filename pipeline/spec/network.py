@@ -1,6 +1,7 @@
 """What a network is, and how its weights start."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 from pipeline.errors import one_of, require
@@ -63,16 +64,16 @@ class NetworkSpec:
     def _check_num_bn_layers(self) -> None:
         if self.num_bn_layers is None:
             return
-        rule = f"must lie in 1..{len(self.hidden)}, the hidden layers (without normalised layers: batch norm none)"
-        require(1 <= self.num_bn_layers <= len(self.hidden), "num bn layers", rule, self.num_bn_layers)
+        rule = f"must lie in 1..{len(self.hidden)}, the hidden layers (for none of them: batch norm none)"
+        require(self.num_bn_layers in range(1, len(self.hidden) + 1), "num bn layers", rule, self.num_bn_layers)
         require(self.norm != "none", "num bn layers", "must come with batch norm or layer norm", self.num_bn_layers)
 
     def _check_skips(self) -> None:
         for skip in self.skips:
-            rule = f"must lead from a hidden layer to a later one of 1..{len(self.hidden)}, such as 1-3"
-            require(1 <= skip[0] < skip[1] <= len(self.hidden), "skips", rule, "-".join(map(str, skip)))
-            widths = self.hidden[skip[0] - 1], self.hidden[skip[1] - 1]
-            require(widths[0] == widths[1], "skips", "must join layers of equal width", f"{skip} of widths {widths}")
+            rule = f"must lead from one of the hidden layers 1..{len(self.hidden)} to a later one"
+            require(1 <= skip[0] < skip[1] <= len(self.hidden), "skips", rule, skip)
+            widths = tuple(self.hidden[layer - 1] for layer in skip)
+            require(widths[0] == widths[1], f"skip {skip[0]}-{skip[1]}", "must join layers of equal width", widths)
         require(len(set(self.skips)) == len(self.skips), "skips", "must be different", self.skips)
 
     @property
@@ -82,8 +83,14 @@ class NetworkSpec:
 
     def norm_of(self, layer: int) -> str:
         """Return where hidden layer `layer` (from 1) is normalised: none, before or after its activation."""
-        bare = layer > (self.num_bn_layers or len(self.hidden)) or self._is_bare(layer)
-        return "none" if bare else self.norm
+        return self._norms[layer - 1]
+
+    @cached_property
+    def _norms(self) -> tuple[str, ...]:
+        """Where the hidden layers are normalised; every step asks, and of every layer."""
+        normalised = range(1, 1 + (self.num_bn_layers or len(self.hidden)))
+        layers = range(1, 1 + len(self.hidden))
+        return tuple(self.norm if layer in normalised and not self._is_bare(layer) else "none" for layer in layers)
 
     def has_bias(self, layer: int) -> bool:
         """Return whether layer `layer` (from 1; k is the output layer) has a bias.
