@@ -6,8 +6,7 @@ from pathlib import Path
 
 from pipeline.records import Row, Status, TrialRecord
 from pipeline.run.packing import pack_members
-from pipeline.run.samplers import adaptive
-from pipeline.run.stage import Search, Stage, StageResult
+from pipeline.run.stage import Stage, StageResult
 from pipeline.run.worker import Task
 from pipeline.spec import Pack, TrialSpec
 
@@ -79,14 +78,13 @@ class StagePlan:
     def present(self) -> int:
         """Count the trials that need no computing, as far as the rounds can be told from what is stored."""
         ahead = StagePlan(self.plan, self.stage, dict(self.rows))
-        proposal, count = self.stage.proposal, 0
-        looks_back = not isinstance(proposal, Search) or adaptive(proposal.sampler)
+        count = 0
         for tasks in ahead.rounds():
             count += sum(len(task.numbers) - len(self.missing(task)) for task in tasks)
             wanted = [(task, index) for task in tasks for index in range(len(task.numbers))]
             gaps = [Row(task.record(index, Status.FAILED)) for task, index in wanted]
             gaps = [row for row in gaps if row.identity not in self.rows]
-            if gaps and looks_back:
+            if gaps and self.stage.proposal.looks_back:
                 break
             ahead.rows |= {row.identity: row for row in gaps}
         return count

@@ -90,12 +90,9 @@ def _invented(stage: Stage, task: Task, absent: Sequence[int]) -> Iterator[Row]:
 
 
 def _from_middle(stage: Stage, trial: TrialSpec) -> float:
-    """Return where a trial lies in the range of its stage on the log scale: 0 in the middle, -1 and 1 at the ends."""
-    proposal = stage.proposal
-    if not isinstance(proposal, Search):
-        return 0.0
-    low, high = math.log(proposal.searched.low), math.log(proposal.searched.high)
-    return (2 * math.log(parameter(trial, proposal.name)) - low - high) / (high - low)
+    """Return how far a trial is from where its stage is expected to do best: 0 there, 1 at the ends of a range."""
+    space = stage.proposal.space
+    return space.off_middle(tuple(parameter(trial, name) for name in space.names)) if space else 0.0
 
 
 class Kind(NamedTuple):

@@ -1,7 +1,8 @@
 """Which values a stage tries and which seeds it uses: pure functions of the configuration, never of an order of events.
 
 Values are proposed on a log scale and rounded to 4 significant digits, so that a value in a table is the value that
-was run. TPE, which looks at earlier rounds, lives with the study; here it has only its place in the table of names.
+was run. TPE, which looks at earlier rounds, is Optuna's (proposals.py); here it has only its place in the table of
+names.
 """
 
 import math
@@ -42,6 +43,20 @@ class LogRange:
         """Return the rounded value at `fraction` of the way from low (0) to high (1), on the log scale."""
         start, end = math.log(self.low), math.log(self.high)
         return round_significant(math.exp(start + fraction * (end - start)))
+
+    def value(self, told: float) -> float | None:
+        """Return the rounded value that is run for `told`; None where it rounds out of the range."""
+        value = round_significant(told)
+        return value if self.low <= value <= self.high else None
+
+    def told(self, value: float) -> float:
+        """Return what a sampler is told of `value`."""
+        return min(max(value, self.low), self.high)
+
+    def off_middle(self, value: float) -> float:
+        """Return where `value` lies on the log scale: 0 in the middle, -1 and 1 at the ends."""
+        low, high = math.log(self.low), math.log(self.high)
+        return (2 * math.log(value) - low - high) / (high - low)
 
 
 def round_significant(value: float, digits: int = DIGITS) -> float:

@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, require
 from pipeline.records import TrialRecord
-from pipeline.run.samplers import LogRange, adaptive, enumerated, replicate_seeds, sampler_seed
+from pipeline.run.samplers import WHAT_COUNT, LogRange, adaptive, enumerated, replicate_seeds, sampler_seed
+from pipeline.run.space import Space
 from pipeline.spec import Setting, TrialSpec, canonical_json, parameter, positive_integer, with_setting
+
+MOST_SETTINGS = 10_000
+"""Of a search over several parameters: what its samplers propose in seconds."""
 
 MOST_TRIALS = 1_000_000
 """Of a stage: what can be planned in minutes, and far more than anybody can wait for."""
@@ -27,6 +31,16 @@ class Proposal(Protocol):
     @property
     def rounds(self) -> int:
         """How many rounds there are."""
+        ...
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether a round depends on the results of the rounds before."""
+        ...
+
+    @property
+    def space(self) -> Space | None:
+        """Where it looks; None where nothing is searched."""
         ...
 
     def settings(self, stage: str, root: int, round_: int, earlier: Sequence[TrialRecord]) -> tuple[Setting, ...]:
@@ -54,6 +68,16 @@ class Listed:
         """One."""
         return 1
 
+    @property
+    def looks_back(self) -> bool:
+        """There is nothing to look back at."""
+        return False
+
+    @property
+    def space(self) -> None:
+        """Nothing is searched."""
+        return
+
     def settings(self, stage: str, root: int, round_: int, earlier: Sequence[TrialRecord]) -> tuple[Setting, ...]:
         """Return all of them."""
         return self.listed
@@ -70,9 +94,8 @@ class Search:
     round_size: int
 
     def __post_init__(self) -> None:
-        positive_integer("settings (trials per replicate)", self.count)
-        positive_integer("settings per round", self.round_size)
-        if not adaptive(self.sampler):  # refuses what cannot be enumerated before anything runs
+        _check_counts(self.count, self.round_size)
+        if not self.looks_back:  # refuses what cannot be enumerated before anything runs
             enumerated(self.sampler, self.searched, self.count, 0)
 
     @property
@@ -80,23 +103,73 @@ class Search:
         """One for a grid, which is one thing; else as many as `count` takes."""
         return 1 if self.sampler == "grid" else -(-self.count // self.round_size)
 
+    @property
+    def looks_back(self) -> bool:
+        """Whether the sampler is TPE."""
+        return adaptive(self.sampler)
+
+    @property
+    def space(self) -> Space:
+        """The one range."""
+        return Space({self.name: self.searched})
+
     def settings(self, stage: str, root: int, round_: int, earlier: Sequence[TrialRecord]) -> tuple[Setting, ...]:
         """Return the settings of one round; TPE alone looks at `earlier`, as one observation per setting."""
         size = self.count if self.rounds == 1 else self.round_size
         start = round_ * size
-        if adaptive(self.sampler):
-            from pipeline.run.study import propose  # noqa: PLC0415  (Optuna, which bad input need not wait for)
+        if self.looks_back:
+            from pipeline.run.proposals import propose  # noqa: PLC0415  (Optuna, which bad input need not wait for)
 
-            values = propose(
-                self.searched,
-                min(size, self.count - start),
-                means(earlier, self.name),
-                sampler_seed(root, stage, round_),
-            )
-        else:
-            values = enumerated(self.sampler, self.searched, self.count, sampler_seed(root, stage))
-            values = values[start : start + size]
-        return tuple({self.name: value} for value in values)
+            size = min(size, self.count - start)
+            return propose(self.space, size, means(earlier, (self.name,)), sampler_seed(root, stage, round_))
+        values = enumerated(self.sampler, self.searched, self.count, sampler_seed(root, stage))
+        return tuple({self.name: value} for value in values[start : start + size])
+
+
+@dataclass(frozen=True)
+class SpaceSearch:
+    """Several parameters searched at once by one of Optuna's samplers, in rounds of `round_size` settings."""
+
+    space: Space
+    sampler: str
+    count: int
+    round_size: int
+
+    def __post_init__(self) -> None:
+        from pipeline.run.proposals import check  # noqa: PLC0415  (Optuna, which bad input need not wait for)
+
+        _check_counts(self.count, self.round_size)
+        require(self.count <= MOST_SETTINGS, WHAT_COUNT, f"must be at most {MOST_SETTINGS:,}", self.count)
+        check(self.space, self.sampler, self.count)
+
+    @property
+    def rounds(self) -> int:
+        """As many as `count` takes."""
+        return -(-self.count // self.round_size)
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether the sampler is neither random nor quasi-random."""
+        from pipeline.run.proposals import looks_back  # noqa: PLC0415
+
+        return looks_back(self.sampler)
+
+    def settings(self, stage: str, root: int, round_: int, earlier: Sequence[TrialRecord]) -> tuple[Setting, ...]:
+        """Return the settings of one round; a larger count only appends rounds."""
+        from pipeline.run.proposals import proposed  # noqa: PLC0415
+
+        start = round_ * self.round_size
+        size = min(self.round_size, self.count - start)
+        seed = sampler_seed(root, stage)
+        if self.looks_back:
+            sizes = [self.round_size] * round_ + [size]
+            return proposed(self.space, self.sampler, sizes, dict(means(earlier, self.space.names)), seed)
+        return proposed(self.space, self.sampler, [start + size], {}, seed)[start:]
+
+
+def _check_counts(count: int, round_size: int) -> None:
+    positive_integer(WHAT_COUNT, count)
+    positive_integer("settings per round", round_size)
 
 
 @dataclass(frozen=True)
@@ -159,12 +232,16 @@ class StageResult:
         return values, scores
 
 
-def means(records: Sequence[TrialRecord], name: str) -> list[tuple[float, float | None]]:
-    """Return (value, mean validation accuracy over its replicates) in order of appearance; None if one diverged."""
-    accuracies: dict[float, list[float | None]] = {}
+def means(records: Sequence[TrialRecord], names: Sequence[str]) -> list[tuple[tuple[Any, ...], float | None]]:
+    """Return each setting, as the values of the parameters `names`, and its mean validation accuracy.
+
+    Settings come in order of appearance; the mean is over their replicates, None if one of these did not complete.
+    """
+    accuracies: dict[tuple[Any, ...], list[float | None]] = {}
     for record in records:
-        accuracies.setdefault(parameter(record.spec, name), []).append(record.final("val_accuracy"))
-    return [(value, _mean(found)) for value, found in accuracies.items()]
+        setting = tuple(parameter(record.spec, name) for name in names)
+        accuracies.setdefault(setting, []).append(record.final("val_accuracy"))
+    return [(setting, _mean(found)) for setting, found in accuracies.items()]
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -1,4 +1,4 @@
-"""The store of a run: one SQLite file with one Optuna study per stage. With objective.py, all that knows Optuna.
+"""The store of a run: one SQLite file with one Optuna study per stage.
 
 Only the driver opens it, under the lock of the run's folder. Every trial is one finished row, added in one
 transaction; nothing is ever changed or deleted, and a row that we did not write is refused rather than repaired.
@@ -7,14 +7,15 @@ transaction; nothing is ever changed or deleted, and a row that we did not write
 import hashlib
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import optuna
-from optuna.distributions import FloatDistribution
+from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -22,8 +23,9 @@ from sqlalchemy.pool import NullPool
 from pipeline.errors import ConfigError, DataError, HostError, PipelineError
 from pipeline.files import atomic
 from pipeline.records import Row, Status
-from pipeline.run.samplers import DIGITS, LogRange, round_significant
-from pipeline.spec import canonical_json, from_json, parameter, positive_integer
+from pipeline.run.proposals import WORST, distribution, quiet
+from pipeline.run.space import Choices, Dimension
+from pipeline.spec import canonical_json, from_json, parameter
 
 CONFIGURATION = "sweep configuration"
 """The Optuna study without trials that keeps the configuration; no stage has a name with a space."""
@@ -34,9 +36,6 @@ STATES: Mapping[Status, TrialState] = {
     Status.PRUNED: TrialState.PRUNED,
     Status.FAILED: TrialState.FAIL,
 }
-
-WORST = 0.0
-"""The accuracy that Optuna is told of a diverged trial: finite, and no better than any other."""
 
 BUSY_SECONDS = 12.0
 """How long SQLite waits for a reader such as optuna-dashboard; Optuna tries five times, which makes a minute."""
@@ -53,9 +52,6 @@ HOST_CODES = frozenset(
     }
 )
 """What SQLite answers when the surroundings refuse; everything else means that the file is damaged."""
-
-PATIENCE = 64
-"""Asks per wanted value before a range is called too narrow for distinct values."""
 
 
 class Study:
@@ -143,23 +139,26 @@ class Study:
             rows[row.identity] = row
         return rows
 
-    def add(self, row: Row, searched: Mapping[str, LogRange] | None = None) -> None:
+    def add(self, row: Row, searched: Mapping[str, Dimension] | None = None) -> None:
         """Store a finished trial, in one transaction.
 
         Args:
             row: the outcome.
-            searched: the ranges of the parameters that the stage varies, by public name; Optuna's tools show these.
+            searched: where the stage looks, by public name of the parameter; Optuna's tools show these.
 
         Raises:
             HostError: the file is locked or cannot be written, or the disk is full.
         """
         record, text = row.record, canonical_json(row)
-        params = {name: float(parameter(record.spec, name)) for name in searched or {}}
+        values = {name: parameter(record.spec, name) for name in searched or {}}
         trial = optuna.create_trial(
             state=STATES[record.status],
             value=WORST if record.status is Status.DIVERGED else record.final("val_accuracy"),
-            params=params,
-            distributions={name: _around(range_, params[name]) for name, range_ in (searched or {}).items()},
+            params={
+                name: each.told(values[name]) if isinstance(each, Choices) else float(values[name])
+                for name, each in (searched or {}).items()
+            },
+            distributions={name: _around(each, values[name]) for name, each in (searched or {}).items()},
             user_attrs={"row": text, "sha256": _sha256(text)},
         )
         with _explained(self.path):
@@ -226,56 +225,6 @@ class Study:
         return json.loads(stored["json"])
 
 
-def propose(
-    searched: LogRange, count: int, history: Sequence[tuple[float, float | None]], seed: int
-) -> tuple[float, ...]:
-    """Return the values of one round of TPE: a pure function of its arguments.
-
-    An in-memory study is built from the history and asked `count` times; Optuna's constant liar keeps the answers
-    of a round apart.
-
-    Args:
-        searched: where to look, on a log scale.
-        count: how many values.
-        history: (value, mean score over replicates) of each setting of the earlier rounds, oldest first; None where
-            it diverged, which is told as the worst score so far and at least as bad as 0.
-        seed: one per round; under ten observations the answers are random and depend on it alone.
-
-    Returns:
-        Values of 4 significant digits in the range, different from each other and from those in the history.
-
-    Raises:
-        ConfigError: count < 1, or the range holds too few distinct values.
-    """
-    positive_integer("count of a TPE round", count)
-    worst = min([WORST, *(score for _, score in history if score is not None)])
-    distribution = FloatDistribution(searched.low, searched.high, log=True)
-    taken = {value for value, _ in history}
-    chosen: list[float] = []
-    with _quiet():
-        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
-        for value, score in history:
-            inside = min(max(value, searched.low), searched.high)
-            study.add_trial(
-                optuna.create_trial(
-                    value=worst if score is None else score,
-                    params={"value": inside},
-                    distributions={"value": distribution},
-                )
-            )
-        for _ in range(PATIENCE * count):
-            value = round_significant(study.ask({"value": distribution}).params["value"])
-            if value not in taken and searched.low <= value <= searched.high:
-                taken.add(value)
-                chosen.append(value)
-            if len(chosen) == count:
-                return tuple(chosen)
-    raise ConfigError(
-        f"a TPE range must hold {count} new values that differ in {DIGITS} significant digits, "
-        f"got {(searched.low, searched.high)}"
-    )
-
-
 def _extends(path: Path, stored: Any, wanted: Any, budgets: Collection[str]) -> bool:
     """Return whether `wanted` has larger budgets than `stored`; raise ConfigError at any other difference."""
     old, new = _flat(stored), _flat(wanted)
@@ -307,7 +256,7 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
 
 def _create(path: Path, configuration: Any) -> None:
     """Write a study that holds the configuration and no trials: built in memory, then written whole."""
-    with _quiet():
+    with quiet():
         storage = optuna.storages.RDBStorage("sqlite:///:memory:")
         try:
             optuna.create_study(storage=storage, study_name=CONFIGURATION, direction="maximize")
@@ -349,27 +298,18 @@ def _check_file(path: Path) -> None:
         raise sqlite3.DatabaseError(verdict)
 
 
-def _around(searched: LogRange, value: float) -> FloatDistribution:
-    """Return the distribution of a searched parameter; a value from outside (a default) widens its own copy."""
-    return FloatDistribution(min(searched.low, value), max(searched.high, value), log=True)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Optuna from announcing every study on the terminal while the block runs."""
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(max(verbosity, optuna.logging.WARNING))
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(verbosity)
+def _around(dimension: Dimension, value: Any) -> BaseDistribution:
+    """Return the distribution of a searched parameter; a number from outside (a default) widens its own copy."""
+    if isinstance(dimension, Choices):
+        return distribution(dimension)
+    return distribution(replace(dimension, low=min(dimension.low, value), high=max(dimension.high, value)))
 
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     """Turn what SQLite and Optuna raise about the file at `path` into one line with an exit code."""
     try:
-        with _quiet():
+        with quiet():
             yield
     except (sqlite3.Error, SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         raise _translated(path, error) from error

@@ -19,8 +19,8 @@ from pipeline.records import Row, Status, TrialRecord
 from pipeline.run import networks
 from pipeline.run.engines import Engine, Failure
 from pipeline.run.plan import NETWORKS, PENDING, Plan, StagePlan
-from pipeline.run.samplers import LogRange
-from pipeline.run.stage import Search, Stage, StageResult
+from pipeline.run.space import Dimension
+from pipeline.run.stage import Stage, StageResult
 from pipeline.run.study import Study
 from pipeline.run.worker import Outcome, Task, read_outcome, waiting, work
 from pipeline.spec import DataSpec
@@ -190,6 +190,6 @@ def _failed(task: Task, failure: Failure) -> Outcome:
     return Outcome(tuple(task.record(index, Status.FAILED, failure.reason) for index in range(len(task.numbers))))
 
 
-def _searched(stage: Stage) -> dict[str, LogRange]:
-    """Return the ranges that Optuna's own tools are told of."""
-    return {stage.proposal.name: stage.proposal.searched} if isinstance(stage.proposal, Search) else {}
+def _searched(stage: Stage) -> Mapping[str, Dimension]:
+    """Return the dimensions that Optuna's own tools are told of."""
+    return stage.proposal.space.dimensions if stage.proposal.space else {}

@@ -5,11 +5,16 @@ import pytest
 import rig
 
 from pipeline.errors import ConfigError
-from pipeline.records import TrialRecord
+from pipeline.records import Curves, Status, TrialRecord
 from pipeline.run.samplers import LogRange, replicate_seeds
-from pipeline.run.stage import Listed, Search, Stage, StageResult, means
+from pipeline.run.space import Choices, Interval, Space
+from pipeline.run.stage import Listed, Search, SpaceSearch, Stage, StageResult, means
+from pipeline.spec import with_setting
 
 RANGE = LogRange(1e-5, 1e-1)
+SPACE = Space(
+    {"lambda": RANGE, "keep": Interval(0.5, 1.0), "batch_norm": Choices({"none": "none", "before": "before"})}
+)
 
 
 def plan(stage: Stage, root: int = 0) -> list:
@@ -99,11 +104,49 @@ def test_tpe_depends_on_earlier_results_and_on_nothing_else() -> None:
     assert np.median(low) < 1e-3 < np.median(high)
 
 
+def told(search: SpaceSearch, rounds: int, score=lambda _: 0.5) -> list[dict]:
+    """Return the settings of the first rounds of a search whose settings score what `score` says."""
+    settings: list[dict] = []
+    records: list[TrialRecord] = []
+    for round_ in range(rounds):
+        new = search.settings("search", 0, round_, tuple(records))
+        for setting in new:
+            value = score(setting)
+            status = Status.DIVERGED if value is None else Status.COMPLETE
+            trial = with_setting(rig.fixed(), setting)
+            curves = Curves(val_accuracy=(0.0 if value is None else value,))
+            records.append(TrialRecord("search", len(records), 0, 0, trial, status, curves))
+        settings += [dict(setting) for setting in new]
+    return settings
+
+
+@pytest.mark.parametrize("sampler", ["random", "qmc", "tpe", "NSGAIISampler"])
+def test_more_settings_of_a_space_are_more_rounds_and_the_last_may_be_short(sampler: str) -> None:
+    few, many = (told(SpaceSearch(SPACE, sampler, count, 4), -(-count // 4)) for count in (8, 10))
+    assert many[:8] == few
+    assert len(many) == 10
+    assert len({tuple(setting.values()) for setting in many}) == 10
+
+
+@pytest.mark.parametrize(("sampler", "adaptive"), [("random", False), ("qmc", False), ("tpe", True), ("nsgaii", True)])
+def test_a_sampler_that_looks_back_is_shown_means_and_another_ignores_them(sampler: str, adaptive: bool) -> None:
+    search = SpaceSearch(SPACE, sampler, 60, 20)
+    assert search.looks_back is adaptive
+    good, bad = (told(search, 3, lambda setting, low=low: abs(setting["keep"] - low)) for low in (0.5, 1.0))
+    assert good[:20] == bad[:20]
+    assert (good[20:] == bad[20:]) is not adaptive
+
+
+def test_a_space_in_which_everything_diverges_is_still_searched() -> None:
+    assert len(told(SpaceSearch(SPACE, "tpe", 36, 12), 3, lambda _: None)) == 36
+
+
 def test_means_have_one_observation_per_setting_and_none_where_one_replicate_diverged() -> None:
     table = {(0.001, 0): 0.5, (0.001, 1): 0.75, (0.01, 0): 0.5, (0.01, 1): None, (0.1, 0): 0.25, (0.1, 1): 0.25}
     result = rig.results_of(rig.listed(), 0, lambda lambda_, replicate: table[lambda_, replicate])
-    assert means(result.records, "lambda") == [(0.001, 0.625), (0.01, None), (0.1, 0.25)]
-    assert means([], "lambda") == []
+    assert means(result.records, ("lambda",)) == [((0.001,), 0.625), ((0.01,), None), ((0.1,), 0.25)]
+    assert means(result.records, ("hidden", "lambda"))[0] == (((6,), 0.001), 0.625)
+    assert means([], ("lambda",)) == []
 
 
 def test_scores_are_settings_in_order_by_replicates_with_nan_for_what_did_not_complete() -> None:
@@ -136,6 +179,10 @@ def test_only_a_stage_with_test_rows_keeps_networks() -> None:
         (lambda: Search("lambda", LogRange(0.001, 0.001001), "grid", 9, 4), "must hold 9 values"),
         (lambda: Search("lambda", RANGE, "grid", 10**12, 4), "must hold 1000000000000 values"),
         (lambda: Search("lambda", RANGE, "sobol", 10**12, 4), "must hold 1000000000000 values"),
+        (lambda: SpaceSearch(SPACE, "random", 10**6, 4), r"settings .* must be at most 10,000, got 1000000"),
+        (lambda: SpaceSearch(SPACE, "tpe", 4, 0), "settings per round must be a positive integer, got 0"),
+        (lambda: SpaceSearch(SPACE, "tpes", 4, 4), "sampler must be one of .* did you mean 'tpe'"),
+        (lambda: SpaceSearch(Space({"hidden": Choices({"5": (5,)})}), "tpe", 2, 2), "must find 2 new settings"),
         (lambda: rig.listed(replicates=10**9), "trials of stage search must be at most 1,000,000, got 3000000000"),
     ],
 )

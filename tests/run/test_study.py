@@ -12,13 +12,12 @@ from pathlib import Path
 
 import optuna
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, DataError, HostError
 from pipeline.records import Curves, Provenance, Row, Status, Timing, TrialRecord
-from pipeline.run.samplers import LogRange, round_significant
-from pipeline.run.study import Study, propose
+from pipeline.run.samplers import LogRange
+from pipeline.run.space import Choices, Interval
+from pipeline.run.study import Study
 from pipeline.spec import DataSpec, TrialSpec, canonical_json
 
 CONFIGURATION = {"dataset": "digits", "seed": 0, "coarse": {"count": 16}, "refine": {"replicates": 4, "range": (1, 2)}}
@@ -288,7 +287,6 @@ def test_optuna_is_quiet_inside_and_as_loud_as_before_outside(path: Path) -> Non
     try:
         with Study.open(path, CONFIGURATION) as study:
             study.add(row(0))
-        propose(LogRange(1e-5, 1e-1), 2, [], seed=0)
         assert said.empty()
         optuna.create_study()
         assert said.qsize() == 1
@@ -296,51 +294,16 @@ def test_optuna_is_quiet_inside_and_as_loud_as_before_outside(path: Path) -> Non
         logger.removeHandler(listener)
 
 
-@settings(max_examples=15, deadline=None)
-@given(
-    history=st.lists(
-        st.tuples(
-            st.floats(1e-5, 1e-1).map(round_significant).filter(lambda value: 1e-5 <= value <= 1e-1),
-            st.none() | st.floats(0, 1),
-        ),
-        max_size=15,
-        unique_by=lambda pair: pair[0],
-    ),
-    count=st.integers(1, 5),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_a_round_of_tpe_is_a_pure_function_whose_values_are_new_rounded_and_in_range(
-    history: list[tuple[float, float | None]], count: int, seed: int
-) -> None:
-    values = propose(LogRange(1e-5, 1e-1), count, history, seed)
-    assert values == propose(LogRange(1e-5, 1e-1), count, list(history), seed)
-    assert len({*values, *(value for value, _ in history)}) == count + len(history)
-    assert all(1e-5 <= value <= 1e-1 and value == round_significant(value) for value in values)
-
-
-def test_tpe_goes_where_scores_are_good_and_stays_away_from_where_trials_diverge() -> None:
-    good: list[tuple[float, float | None]] = [(round_significant(10 ** (-3 + k / 20)), 0.5) for k in range(-5, 5)]
-    bad: list[tuple[float, float | None]] = [(round_significant(10 ** (-1.5 + k / 20)), None) for k in range(-5, 5)]
-    values = propose(LogRange(1e-5, 1e-1), 20, good + bad, seed=0)
-    assert sum(value < 1e-2 for value in values) >= 18
-
-
-def test_tpe_is_told_the_worst_score_of_diverged_settings_even_below_zero() -> None:
-    searched, others = LogRange(1e-5, 1e-1), [(10.0**-k, -2.0 + k / 10) for k in range(1, 5)]
-    others += [(2 * 10.0**-k, -1.0) for k in range(2, 5)] + [(3 * 10.0**-k, -1.5) for k in range(2, 6)]
-    diverged = propose(searched, 4, [*others, (0.05, None)], seed=3)
-    assert diverged == propose(searched, 4, [*others, (0.05, -1.9)], seed=3)
-    assert diverged != propose(searched, 4, [*others, (0.05, 0.0)], seed=3)
-
-
-def test_a_range_without_enough_distinct_values_is_refused() -> None:
-    with pytest.raises(ConfigError, match="must hold 3 new values"):
-        propose(LogRange(0.001, 0.001001), 3, [], seed=0)
-    with pytest.raises(ConfigError, match="must hold 3 new values"):
-        propose(LogRange(0.0012341, 0.0012369), 3, [], seed=0)  # .001234 and .001237 round out of the range
-    assert sorted(propose(LogRange(0.0012341, 0.0012369), 2, [], seed=0)) == [0.001235, 0.001236]
-    with pytest.raises(ConfigError, match="count of a TPE round"):
-        propose(LogRange(1e-5, 1e-1), 0, [], seed=0)
+def test_a_stage_over_a_space_shows_its_parameters_to_tools_by_what_they_are_called(study: Study, path: Path) -> None:
+    networks = {"50-50": (50, 50), "100": (100,)}
+    study.add(row(0), {"hidden": Choices(networks), "keep": Interval(0.5, 0.9), **RANGE})
+    [trial] = optuna_rows(path)
+    assert trial.params == {"hidden": "50-50", "keep": 1.0, "lambda": 0.005}
+    assert trial.distributions == {
+        "hidden": optuna.distributions.CategoricalDistribution(("50-50", "100")),
+        "keep": optuna.distributions.FloatDistribution(0.5, 1.0),  # a default from outside widens its own copy
+        "lambda": optuna.distributions.FloatDistribution(1e-5, 1e-1, log=True),
+    }
 
 
 def test_a_row_is_canonical_whoever_made_the_record(study: Study) -> None:

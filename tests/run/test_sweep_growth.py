@@ -54,6 +54,8 @@ class Curious:
     shown: dict[int, list[int]] = field(default_factory=dict)
     count: int = 3
     rounds: int = 3
+    looks_back: bool = True
+    space: None = None
 
     def settings(self, stage: str, root: int, round_: int, earlier: Sequence[TrialRecord]) -> tuple[Setting, ...]:
         assert all(record.status is Status.COMPLETE for record in earlier)
