@@ -26,24 +26,32 @@ def final_accuracy(
         roles: label -> lambda, such as {"chosen": .004, "default": .005}; equal lambdas share a row.
         title: the headline.
     """
-    records = list(records)
     groups = {lambda_: group for (lambda_,), group in by_setting(records).items()}
     labels = style.merged_labels(roles)
     lambdas = [lambda_ for lambda_ in labels if lambda_ in groups] + [x for x in groups if x not in labels]
+    names = [f"{labels[x]}\nλ = {style.number(x)}" if x in labels else f"λ = {style.number(x)}" for x in lambdas]
+    return accuracies([(name, groups[x]) for name, x in zip(names, lambdas, strict=True)], title)
+
+
+def accuracies(rows: Sequence[tuple[str, Sequence[TrialRecord]]], title: str) -> Figure:
+    """Draw the test accuracy of every trial, and mean and 95 % t interval over the seeds of each row of trials.
+
+    Args:
+        rows: (label, trials that differ in their seeds only), from top to bottom.
+        title: the headline.
+    """
+    records = [record for _, group in rows for record in group]
     with style.house_style():
         if not values_of(records, "test_accuracy"):
             figure = style.new_figure(8, 2, title, style.describe(records))
             style.nothing_to_show(figure.add_subplot(), _why_empty(records))
             return figure
-        figure = style.new_figure(8, 1.4 + 0.62 * len(lambdas), title, style.describe(records))
+        figure = style.new_figure(8, 1.4 + 0.62 * len(rows), title, style.describe(records))
         axes = figure.add_subplot()
-        for row, lambda_ in enumerate(lambdas):
-            _final_row(axes, row, groups[lambda_])
-        axes.set_yticks(
-            range(len(groups)),
-            [f"{labels[x]}\nλ = {style.number(x)}" if x in labels else f"λ = {style.number(x)}" for x in lambdas],
-        )
-        axes.set_ylim(len(groups) - 0.5, -0.5)
+        for place, (_, group) in enumerate(rows):
+            _final_row(axes, place, group)
+        axes.set_yticks(range(len(rows)), [label for label, _ in rows])
+        axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(f"test accuracy (%)\n{_sampling_note(records)}")
         handles = [
@@ -55,7 +63,7 @@ def final_accuracy(
 
 
 def _final_row(axes: Axes, row: int, group: Sequence[TrialRecord]) -> None:
-    """Draw the seeds of one lambda, their mean and interval below them, and the numbers at the right margin."""
+    """Draw the seeds of one row, their mean and interval below them, and the numbers at the right margin."""
     values = [100 * value for value in values_of(group, "test_accuracy")]
     axes.plot(values, [row - 0.14] * len(values), "o", color=style.BLUE, alpha=0.55, markersize=6, markeredgewidth=0)
     text = "no trial completed"

@@ -98,11 +98,17 @@ def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure
 
     It is `width` inches wide; `height` is that of the space for the axes: the heading comes on top.
     """
+    return headed(Figure(), width, height, title, subtitle)
+
+
+def headed(figure: Figure, width: float, height: float, title: str, subtitle: str) -> Figure:
+    """Give a figure the size, the layout and the heading of `new_figure`, whoever made it."""
     lines = textwrap.wrap(subtitle, int(13 * width))
     heading = 0.37 + 0.16 * len(lines)
     total = height + heading
-    figure = Figure(figsize=(width, total), layout=ConstrainedLayoutEngine(rect=(0, 0, 1, height / total)))
     FigureCanvasAgg(figure)
+    figure.set_size_inches(width, total)
+    figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, height / total)))
     figure.text(0.1 / width, 1 - 0.1 / total, title, va="top", weight="bold", size=12)
     figure.text(0.1 / width, 1 - 0.32 / total, "\n".join(lines), va="top", color=GREY, size=9)
     return figure

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pipeline.inference import SHARE, SHARE_DIFFERENCE, binomial_half_width, mean_interval, paired_difference
+from pipeline.inference import SHARE_DIFFERENCE, paired_difference
 from pipeline.run.stage import StageResult
 from pipeline.spec import plain
+from sweeps.answers.tested import reached_by
 from sweeps.lambda_search import Conclusion, LambdaSearch
 from sweeps.question import Answer
 
@@ -34,25 +35,8 @@ def conclude(answer: Found) -> dict[str, Any]:
 
 
 def _test_accuracy(answer: Found, lambda_: float) -> dict[str, Any]:
-    """Return mean, spread and interval of the test accuracies at a lambda, over the seeds that completed."""
     trials = [record for record in last(answer).records if record.spec.lambda_ == lambda_]
-    accuracies = [record.test_accuracy for record in trials if record.test_accuracy is not None]
-    estimate = mean_interval(accuracies, bounds=SHARE)
-    notes = ["interval over training seeds"]
-    if estimate.n:
-        n_test = last(answer).stage.fixed.data.n_test
-        points = 100 * binomial_half_width(estimate.mean, n_test)
-        notes.append(f"the choice of these {n_test} test rows adds about ±{points:.1f} points")
-    if estimate.n < len(trials):
-        notes.append(f"{len(trials) - estimate.n} did not complete")
-    return {
-        "mean": estimate.mean if estimate.n else None,
-        "sd": estimate.sd,
-        "n": estimate.n,
-        "low": estimate.low,
-        "high": estimate.high,
-        "note": "; ".join(notes),
-    }
+    return reached_by(trials, last(answer).stage.fixed.data.n_test)
 
 
 def _differences(answer: Found, roles: Mapping[str, float]) -> dict[str, Any]:

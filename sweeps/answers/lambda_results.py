@@ -17,6 +17,7 @@ from pipeline.run.plan import NETWORKS
 from sweeps.answers import lambda_figures
 from sweeps.answers.lambda_conclusion import Found, conclude, last
 from sweeps.answers.lambda_sections import TITLE, sections
+from sweeps.answers.tested import difference_in_words, in_words
 from sweeps.folders import BEST, FIGURES
 from sweeps.lambda_search import LambdaSearch, budgets, stages
 from sweeps.question import Finished, Question
@@ -112,27 +113,16 @@ def summarise(best: Mapping[str, Any], answer: Found, finished: Finished, consol
     else:
         console.print(f"lambda {best['lambda']:g}, one-standard-error lambda {best['lambda_1se']:g}")
         for role, tested in best["test_accuracy_by_role"].items():
-            console.print(f"  {role} ({tested['lambda']:g}): {_words(tested)}")
+            console.print(f"  {role} ({tested['lambda']:g}): {in_words(tested)}")
         for name, difference in best["differences"].items():
             if difference["low"] is not None:
-                low, mean, high = (100 * difference[key] for key in ("low", "mean", "high"))
-                console.print(f"  {name}, seed by seed: {mean:+.2f} points, 95 % interval {low:+.2f} to {high:+.2f}")
+                console.print(difference_in_words(name, difference))
     if best["tested_before"]:
         lambdas = ", ".join(f"{lambda_:g}" for lambda_ in best["tested_before"])
         console.print(f"the choice has moved: the test set was opened before, for lambda {lambdas}")
     console.print(f"results in {finished.folder}")
     if failed and best["lambda"] is None:
         raise HostError(f"trials must complete for a choice, got {len(failed)} that failed, first: {failed[0].reason}")
-
-
-def _words(tested: Mapping[str, Any]) -> str:
-    if tested["mean"] is None:
-        return "no network completed"
-    words = f"test accuracy {100 * tested['mean']:.2f} %"
-    if tested["sd"] is not None:
-        low, high, sd = (100 * tested[key] for key in ("low", "high", "sd"))
-        words += f", 95 % interval {low:.2f} to {high:.2f}, sd {sd:.2f}"
-    return f"{words}, n = {tested['n']}"
 
 
 QUESTION = Question("lambda", LambdaSearch, stages, budgets, summary, write, TITLE, sections, said=BEST)

@@ -1,7 +1,6 @@
 """The lambda search's section of the report: where it looked, what it chose and why, and what the winners reach."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import nan
 from typing import Any
 
 from pipeline.inference import INTERVAL_LEVEL, SHARE, Estimate, Interval, interval_rule, mean_interval, two_way
@@ -14,7 +13,7 @@ from pipeline.run.stage import Search, StageResult
 from pipeline.spec import NetworkSpec
 from sweeps.answers import lambda_figures
 from sweeps.answers.lambda_conclusion import Found, conclude
-from sweeps.answers.wording import reached
+from sweeps.answers.tested import cells, estimated, notes
 from sweeps.lambda_search import WIDENINGS, Conclusion, Range
 
 TITLE = "iv) The search for lambda"
@@ -107,7 +106,7 @@ def _in_short(best: Mapping[str, Any], conclusion: Conclusion) -> Iterator[str]:
     yield (
         f"Searched was {number(min(lows))} to {number(max(highs))}, then {low} to {high}. The best lambda is "
         f"{number(conclusion.choice.best)}; the test accuracy of its final networks is "
-        f"{accuracy(_estimate(best['test_accuracy']))}."
+        f"{accuracy(estimated(best['test_accuracy']))}."
     )
 
 
@@ -205,7 +204,7 @@ def _top(result: StageResult, chosen: float) -> Table:
         f"The top {len(best)} of the {len(seeds)} lambdas of the {result.stage.name} stage by mean validation "
         "accuracy, with the 95 % t interval of each from its own seeds.",
         ("lambda", "validation accuracy (%)", "sd (points)", "n"),
-        tuple((number(lambda_), *_accuracy(means[lambda_])) for lambda_ in best),
+        tuple((number(lambda_), *cells(means[lambda_])) for lambda_ in best),
     )
 
 
@@ -217,17 +216,8 @@ def _tested(best: Mapping[str, Any]) -> Table:
     return Table(
         "Test accuracy of the final networks, mean and 95 % t interval over the n pairs of seeds that completed.",
         ("role", "lambda", "test accuracy (%)", "sd (points)", "n"),
-        tuple((label, number(lambda_), *_accuracy(_estimate(tested[lambda_]))) for lambda_, label in labels.items()),
+        tuple((label, number(lambda_), *cells(estimated(tested[lambda_]))) for lambda_, label in labels.items()),
     )
-
-
-def _accuracy(mean: Estimate) -> tuple[str, str, str]:
-    return reached(mean), "–" if mean.sd is None else percent(mean.sd), str(mean.n)
-
-
-def _estimate(tested: Mapping[str, Any]) -> Estimate:
-    mean = nan if tested["mean"] is None else tested["mean"]
-    return Estimate(tested["n"], mean, tested["sd"], tested["low"], tested["high"])
 
 
 def _tests(best: Mapping[str, Any]) -> Iterator[str]:
@@ -237,20 +227,9 @@ def _tests(best: Mapping[str, Any]) -> Iterator[str]:
         role = name.removeprefix("chosen - ")
         who = f"choosing lambda = {number(best['lambda'])} rather than {number(by_role[role]['lambda'])} ({role})"
         yield effect(who, "of the final network", Estimate(**difference))
-    notes = _notes(by_role)
-    for note, roles in notes.items():
-        whose = f" ({', '.join(roles)})" if len(notes) > 1 else ""
-        yield f"{note[0].upper()}{note[1:]}{whose}."
+    yield from notes(by_role)
     if best["tested_before"]:
         yield _opened_before(best)
-
-
-def _notes(by_role: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Return what is to be said of the intervals, and of which roles."""
-    notes: dict[str, list[str]] = {}
-    for role, tested in by_role.items():
-        notes.setdefault(tested["note"], []).append(role)
-    return notes
 
 
 def _opened_before(best: Mapping[str, Any]) -> str:
