@@ -86,3 +86,9 @@ def test_rows_are_the_same_bits_however_they_are_cut(name: str, split: Split, mo
         assert_array_equal(np.concatenate(parts), whole)
     assert rows[359:400].shape == rows[5:5].shape == (0, 64)
     assert_array_equal(ShiftedRows(split.x_test, name, split)[40:60], whole[40:60])
+
+
+def test_noise_is_another_in_every_image_whatever_block_it_is_in(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shifts, "BLOCK", 2)
+    same = np.repeat(split.x_test[:1], 6, axis=0)
+    assert len(np.unique(ShiftedRows(same, "noise", split)[:], axis=0)) == 6
