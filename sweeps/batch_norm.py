@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from pipeline.errors import one_of
+from pipeline.errors import one_of, require
 from pipeline.spec import BATCH_NORM, SHIFTS, STATISTICS, AugmentSpec, EvaluationSpec, Factor, Level, TrialSpec
 from sweeps.cli import compared
 from sweeps.comparison import Comparison
@@ -34,6 +34,7 @@ class BatchNorm(Comparison):
 
     def factors(self) -> Sequence[Factor]:
         """Return the places, each with its statistics; without batch norm there are none."""
+        require(len(self.statistics) > 0, "statistics", "must be at least one", self.statistics)
         return [Factor("batch norm", tuple(level for place in self.places for level in self._levels(place)))]
 
     def _levels(self, place: str) -> Iterator[Level]:
@@ -41,11 +42,11 @@ class BatchNorm(Comparison):
         if one_of("batch norm", place, BATCH_NORM) == "none":
             yield Level("no batch norm", {"batch_norm": place, "statistics": "ema"})
             return
-        averaged = f"{place}, {NAMES['ema']}"
+        averaged = f"batch norm {place} ({NAMES['ema']})"
         for kind in self.statistics:
             name = NAMES[one_of("statistics", kind, STATISTICS)]
             against = None if kind == "ema" else averaged
-            yield Level(f"{place}, {name}", {"batch_norm": place, "statistics": kind}, against)
+            yield Level(f"batch norm {place} ({name})", {"batch_norm": place, "statistics": kind}, against)
 
     def trial(self, rows: Rows, *, opens_test: bool = True) -> TrialSpec:
         """Return the trial that the settings change; shifted and augmented test sets are those of images alone."""

@@ -12,7 +12,6 @@ from pipeline.spec import Design, Factor, InitSpec, Setting, TrialSpec, paramete
 from sweeps.grid import Grid, Values
 from sweeps.question import Rows
 
-
 SMOKE_ROWS = 5000
 """Training rows at the scale that only proves that everything runs."""
 
@@ -48,7 +47,9 @@ class Comparison(Grid, abstract=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         positive_integer("tuning replicates", self.tuning_replicates)
-        low = [eta for eta in self.etas.taken("eta max") if eta < self.eta_min]
+        etas = self.etas.taken("eta max")
+        require(len(set(etas)) == len(etas), "etas", "must be different", etas)
+        low = [eta for eta in etas if eta < self.eta_min]
         require(not low, "etas", f"must be at least eta min, {self.eta_min:g}", tuple(low))
 
     @classmethod

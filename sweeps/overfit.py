@@ -33,7 +33,8 @@ class Overfit(Comparison):
     def factors(self) -> Sequence[Factor]:
         """Return the networks."""
         sizes = [hidden_sizes(text) for text in self.networks]
-        return [Factor("network", levels("hidden", sizes, dict(zip(sizes, self.networks, strict=True))), asked=False)]
+        names = {hidden: f"hidden {text}" for hidden, text in zip(sizes, self.networks, strict=True)}
+        return [Factor("network", levels("hidden", sizes, names), asked=False)]
 
 
 ENTRY = compared(Overfit)

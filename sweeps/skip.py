@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, require
 from pipeline.spec import Factor, Level, levels
 from sweeps.cli import compared
 from sweeps.comparison import NORMS, Comparison
@@ -27,10 +27,11 @@ class Skip(Comparison):
     def factors(self) -> Sequence[Factor]:
         """Return the networks: without skips, with the layers under them bare as in (40), and with these normalised."""
         skips = tuple(ends(text) for text in self.skips)
+        require(0 < len(set(skips)) == len(skips), "skips", "must be different, and at least one", self.skips)
         networks = (
             Level("no skips", {"skips": (), "skip_norm": False}),
             Level("skips as in (40)", {"skips": skips, "skip_norm": False}),
-            Level("skips, all layers alike", {"skips": skips, "skip_norm": True}),
+            Level("skips over full layers", {"skips": skips, "skip_norm": True}),
         )
         normed = self.norms != ("none",)
         return [

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from sweeps.cli import Options, changed
 from sweeps.command import command
 from sweeps.folders import STUDY, run_folder
 from sweeps.measured import UnmeasuredError, read
-from sweeps.question import Answer, Conclusion, Config, Question
+from sweeps.question import Answer, Conclusion, Config, Question, Rows
 from sweeps.session import retired
 
 
@@ -62,9 +63,16 @@ def stored(question: Question[Config, Conclusion], folder: Path) -> Answer[Confi
         fingerprint = study.configuration()
         config = _configuration(question, fingerprint)
         plan = Plan(fingerprint["seed"], folder, fingerprint["pack_width"])
-        conclusion, results, rows = replay(question.stages(config, any_rows), plan, study.rows)
+        conclusion, results, rows = replay(question.stages(config, _rows(study)), plan, study.rows)
         diagnosis = read(folder, rows) if question.diagnose else None
         return Answer(config, conclusion, results, rows, retired(study, rows), fingerprint, diagnosis)
+
+
+def _rows(study: Study) -> Rows:
+    """Return what leads a generator through a study: rows of the kind that its trials saw."""
+    begun = (row.record.spec.data for stage in study.stages() for row in study.rows(stage).values())
+    first = next(begun, None)
+    return any_rows if first is None else partial(any_rows, shape=first.shape)
 
 
 def _check_data(folder: Path, data_name: str, fingerprint: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pipeline.errors import require
 from pipeline.spec import Factor, levels
 from sweeps.cli import compared
 from sweeps.comparison import Comparison
@@ -24,6 +25,7 @@ class Width(Comparison):
 
     def factors(self) -> Sequence[Factor]:
         """Return the widths."""
+        require(self.layers >= 2, "layers", "must be at least 2", self.layers)
         networks = [(units,) * (self.layers - 1) for units in self.units]
         names = {hidden: f"{units} units" for hidden, units in zip(networks, self.units, strict=True)}
         return [

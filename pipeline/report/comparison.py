@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import product
 
 import pandas as pd
@@ -26,11 +27,26 @@ PHRASES: Mapping[str, str] = {
 }
 """What sentences call the metrics that comparisons know; all are shares, or differences of shares."""
 
+POINTS = frozenset({"gap"})
+"""Those of them that are differences: said in points, not in per cent."""
+
 CLEAN = "test_accuracy"
 SHIFTED = tuple(f"{CLEAN}_{shift}" for shift in SHIFTS)
 
 CONTRAST_COLUMNS = ("factor", "where", "compared", "metric", "n", "mean", "sd", "low", "high")
 MEASURE_COLUMNS = ("setting", "metric", "n", "mean", "sd", "low", "high")
+
+
+class Verdict(Enum):
+    """What pairs of seeds show of an effect; each as tables of the report have it."""
+
+    RAISED = "raised"
+    LOWERED = "lowered"
+    NOISE = "within noise"
+    HEAPS = "two heaps"  # a mixed cell takes part: neither a mean nor an interval tells what happened
+    ALIKE = "all alike"  # every pair differs by the same: no spread from which an interval could be made
+    SINGLE = "one pair"
+    NONE = "no pair"
 
 
 @dataclass(frozen=True)
@@ -54,10 +70,25 @@ class Contrast:
     effect: Effect
 
     @property
-    def beyond_noise(self) -> bool:
-        """Whether its 95 % interval leaves out zero."""
+    def verdict(self) -> Verdict:
+        """What the pairs of seeds show."""
         found = self.effect.estimate
-        return found.low is not None and found.high is not None and not found.low <= 0 <= found.high
+        if found.n < 2:
+            return Verdict.SINGLE if found.n else Verdict.NONE
+        if self.effect.mixed:
+            return Verdict.HEAPS
+        if found.constant:
+            return Verdict.ALIKE
+        if found.low is not None and found.low > 0:
+            return Verdict.RAISED
+        if found.high is not None and found.high < 0:
+            return Verdict.LOWERED
+        return Verdict.NOISE
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether there is a 95 % interval, and it leaves out zero."""
+        return self.verdict in (Verdict.RAISED, Verdict.LOWERED)
 
 
 @dataclass(frozen=True)
@@ -106,7 +137,7 @@ class Study:
 
     def estimate(self, name: CellName, what: str) -> Estimate:
         """Return the mean of a metric over the seeds of a cell; without an interval where the cell is mixed."""
-        bounds = SHARE_DIFFERENCE if what == "gap" else SHARE
+        bounds = SHARE_DIFFERENCE if what in POINTS else SHARE
         return unless_mixed(self.cells[name].mixed, mean_interval(values_of(self.groups[name], what), bounds=bounds))
 
     def called(self, name: CellName) -> str:

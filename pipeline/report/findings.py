@@ -56,17 +56,17 @@ def seen(who: str, where: str, found: Effect, what: str = "test accuracy") -> st
     )
 
 
-def accuracy(estimate: Estimate) -> str:
+def accuracy(estimate: Estimate, unit: str = "%") -> str:
     """Return a mean accuracy (a share) in words: "53.30 % (95 % interval 52.90 to 53.70, n = 5)".
 
-    Seeds that are all alike have no interval.
+    Seeds that are all alike have no interval. The `unit` of a difference of accuracies is points.
     """
     if estimate.constant:
-        return f"{percent(estimate.mean)} % (the same with all {estimate.n} seeds)"
+        return f"{percent(estimate.mean)} {unit} (the same with all {estimate.n} seeds)"
     interval = ""
     if estimate.low is not None and estimate.high is not None:
         interval = f"95 % interval {percent(estimate.low)} to {percent(estimate.high)}, "
-    return f"{percent(estimate.mean)} % ({interval}n = {estimate.n})"
+    return f"{percent(estimate.mean)} {unit} ({interval}n = {estimate.n})"
 
 
 def seeds(cell: Cell) -> str:

@@ -21,9 +21,14 @@ class UnfinishedError(Exception):
         self.stage, self.present, self.wanted = stage, present, wanted
 
 
-def any_rows(_val_fraction: float, opens_test: bool, train_rows: int | None = None) -> DataSpec:
-    """Return a DataSpec to lead a generator with where there is no data set: `replay` puts in the stored one."""
-    return DataSpec("unknown", "", 1, 1, n_train=train_rows or 2**62, n_val=1, n_test=int(opens_test), shape=(1, 1, 1))
+def any_rows(
+    _val_fraction: float, opens_test: bool, train_rows: int | None = None, *, shape: tuple[int, ...] = (1, 1, 1)
+) -> DataSpec:
+    """Return a DataSpec to lead a generator with where there is no data set: `replay` puts in the stored one.
+
+    Of that the generator itself may want to know the `shape`: () where rows are no images.
+    """
+    return DataSpec("unknown", "", 1, 1, n_train=train_rows or 2**62, n_val=1, n_test=int(opens_test), shape=shape)
 
 
 def replay(sweep: Sweep[Conclusion], plan: Plan, stored: Stored) -> tuple[Conclusion, list[StageResult], list[Row]]:

@@ -4,15 +4,22 @@ from collections.abc import Iterator, Sequence
 
 from matplotlib.figure import Figure
 
-from pipeline.report.comparison import PHRASES, Contrast, Study
+from pipeline.inference import Estimate
+from pipeline.report.comparison import PHRASES, POINTS, Contrast, Study, Verdict
 from pipeline.report.comparison_figures import FIGURES
-from pipeline.report.comparison_findings import findings
+from pipeline.report.comparison_findings import (
+    chance_findings,
+    contrast_findings,
+    counted_contrasts,
+    lost_findings,
+    measured_findings,
+)
 from pipeline.report.document import Block, Bullets, Picture, Section, Table, Text
 from pipeline.report.findings import listed, percent
 from pipeline.report.tables import values_of
 from pipeline.spec import CellName
 from sweeps.answers.grids import diagnosis
-from sweeps.answers.wording import changed, counted, escape_defined, intervals, reached, rows, training
+from sweeps.answers.wording import changed, counted, escape_defined, intervals, networks, reached, rows, training
 from sweeps.comparison import Compared, Comparison
 from sweeps.question import Answer
 
@@ -20,6 +27,12 @@ Found = Answer[Comparison, Compared]
 
 LONGEST = 30
 """Rows of a table in the report; longer ones are left to the CSVs."""
+
+SAID = (Verdict.HEAPS, Verdict.ALIKE, Verdict.NONE)
+"""What the words in place of an interval say already."""
+
+WIDE = 3
+"""Metrics of which a page has room for the intervals; of more, the first one has them."""
 
 
 def study(answer: Found) -> Study:
@@ -38,35 +51,46 @@ def figures(answer: Found) -> Iterator[tuple[str, Figure, str]]:
 
 
 def sections(answer: Found) -> Sequence[Section]:
-    """Return the section."""
+    """Return the section: what a table shows is not said again in sentences, and the other way round."""
     told = study(answer)
-    blocks: list[Block] = [Text(_what_was_run(answer, told)), _measured(told)]
-    if effects := _effects(told):
-        blocks.append(effects)
-    blocks.append(Bullets(tuple(findings(told))))
+    blocks: list[Block] = [Text(" ".join(_what_was_run(answer, told)))]
+    shown = len(told.groups) <= LONGEST
+    blocks.append(_measured(told) if shown else Text(_left_to("measures", "of each setting")))
+    rules = (contrast_findings, chance_findings, lost_findings)
+    said = [finding for rule in (() if shown else (measured_findings,)) + rules for finding in rule(told)]
+    blocks += [Bullets(tuple(said))] if said else []
+    counted_only = counted_contrasts(told)
+    if len(counted_only) > LONGEST:
+        blocks.append(Text(_left_to("effects", "of each effect that is only counted here")))
+    elif counted_only:
+        blocks.append(_effects(counted_only))
     name = answer.configuration.stage_name
     blocks += [Picture(f"{name}-{kind}", figure, caption) for kind, figure, caption in figures(answer)]
     return [Section(answer.configuration.title, tuple(blocks))]
 
 
-def _what_was_run(answer: Found, told: Study) -> str:
-    """Return what was asked, how the networks were trained, and how to read what follows."""
+def _left_to(table: str, of_what: str) -> str:
+    return f"The numbers {of_what} are left to `{table}.csv`, as they would fill pages."
+
+
+def _what_was_run(answer: Found, told: Study) -> Iterator[str]:
+    """Yield what was asked, how the networks were trained, and how to read what follows."""
     config, stage = answer.configuration, answer.conclusion.tested.stage
-    asks = (type(config).__doc__ or "").strip().partition("\n")[0]
-    cells = f"{counted(len(told.groups), 'setting')} with {counted(stage.replicates, 'pair')} of seeds each"
-    return " ".join(
-        (
-            asks,
-            f"This run trained {cells} on {rows(stage.fixed.data)}: {training(stage.fixed)}.",
-            *_tuned(answer),
-            "All settings share the seeds of a pair, so that differences are taken seed by seed.",
-            escape_defined(told.chance),
-            intervals(told.cells.values(), stage.fixed.data.n_test),
-        )
+    yield (type(config).__doc__ or "").strip().partition("\n")[0]
+    varies = {*config.design.parameters, *(["eta_max"] if answer.conclusion.tuning else [])}
+    yield (
+        f"This run trained {networks(stage.fixed, varies)} in {counted(len(told.groups), 'setting')} with "
+        f"{counted(stage.replicates, 'pair')} of seeds each on {rows(stage.fixed.data)}: "
+        f"{training(stage.fixed, varies)}."
     )
+    yield from _tuned(answer, told)
+    yield "All settings share the seeds of a pair, so that differences are taken seed by seed."
+    if any(cell.escaped < cell.n for cell in told.cells.values()):
+        yield escape_defined(told.chance)
+    yield intervals(told.cells.values(), stage.fixed.data.n_test)
 
 
-def _tuned(answer: Found) -> Iterator[str]:
+def _tuned(answer: Found, told: Study) -> Iterator[str]:
     """Yield how the learning rates were chosen, where they were, and which are at an end of what was tried."""
     config, tuning = answer.configuration, answer.conclusion.tuning
     if tuning is None:
@@ -76,60 +100,66 @@ def _tuned(answer: Found) -> Iterator[str]:
         f"The largest learning rate of each setting was chosen before, on the validation rows and with other seeds "
         f"({counted(tuning.stage.replicates, 'pair')}), from {listed(f'{eta:g}' for eta in etas)}."
     )
-    names = [name for name, _ in config.design.cells()]
-    several = len(config.design.factors) > 1 or len(names) > 1
-    chosen = [
-        f"{eta:g} with {', '.join(name)}" if several else f"{eta:g}"
-        for name, (_, eta) in zip(names, answer.conclusion.chosen, strict=True)
-    ]
-    yield f"Chosen were {listed(chosen)}."
-    ends = sum(eta in (etas[0], etas[-1]) for _, eta in answer.conclusion.chosen)
+    by_eta: dict[float, list[str]] = {}
+    for (name, _), (_, eta) in zip(config.design.cells(), answer.conclusion.chosen, strict=True):
+        by_eta.setdefault(eta, []).append(told.called(name))
+    if len(by_eta) == 1:
+        yield f"Chosen was {next(iter(by_eta)):g}{' for all' if len(told.groups) > 1 else ''}."
+    else:
+        yield f"Chosen were {'; '.join(f'{eta:g} with {listed(by_eta[eta])}' for eta in sorted(by_eta))}."
+    ends = sum(len(names) for eta, names in by_eta.items() if eta in (etas[0], etas[-1]))
     if ends and len(etas) > 1:
-        yield f"In {ends} of {len(names)} settings that is an end of what was tried: a rate beyond might do better."
+        yield (
+            f"In {ends} of {counted(len(told.groups), 'setting')} that is an end of what was tried: "
+            "a rate beyond might do better."
+        )
 
 
 def _measured(told: Study) -> Table:
     """Return what every cell reached."""
     factors = [factor for factor in told.design.factors if len(factor.levels) > 1] or [told.design.factors[0]]
     places = [told.design.factors.index(factor) for factor in factors]
-    header = (*(factor.name for factor in factors), "n", *(f"{PHRASES[what]} (%)" for what in told.metrics))
+    narrow = len(told.metrics) > WIDE
+    units = {what: "points" if what in POINTS else "%" for what in told.metrics}
+    header = (*(factor.name for factor in factors), "n", *(f"{PHRASES[what]} ({units[what]})" for what in told.metrics))
     lines = [
         (
             *(name[place] for place in places),
             str(told.cells[name].n),
-            *(_cell(told, name, what) for what in told.metrics),
+            *(_cell(told, name, what, wide=not narrow or what == told.metrics[0]) for what in told.metrics),
         )
         for name in told.groups
     ]
-    caption = (
-        "Mean and 95 % t interval over the n seeds that completed, or every seed where some stayed at chance level."
-    )
+    mixed = any(cell.mixed for cell in told.cells.values())
+    heaps = ", or every seed where some stayed at chance level" if mixed else ""
+    rest = f" The intervals of all but the {PHRASES[told.metrics[0]]} are in `measures.csv`." if narrow else ""
+    caption = f"Mean and 95 % t interval over the n seeds that completed{heaps}.{rest}"
     return Table(caption, header, tuple(lines), labels=len(places))
 
 
-def _cell(told: Study, name: CellName, what: str) -> str:
+def _cell(told: Study, name: CellName, what: str, *, wide: bool) -> str:
+    """Return what a cell reached; `wide` with its interval, where it has one."""
     if told.cells[name].mixed:
         return ", ".join(percent(value) for value in values_of(told.groups[name], what))
-    return reached(told.estimate(name, what))
+    found = told.estimate(name, what)
+    return reached(found if wide else Estimate(found.n, found.mean))
 
 
-def _effects(told: Study) -> Table | None:
-    """Return what every level changed, and whether that is beyond noise; None where there are none, or too many."""
-    if not 0 < len(told.contrasts) <= LONGEST:
-        return None
-    header = ("compared", "with", "metric", "change (points)", "")
+def _effects(found: Sequence[Contrast]) -> Table:
+    """Return what levels changed, seed by seed, and what that shows."""
+    several = any(one.where for one in found)
+    metrics = {one.metric for one in found}
+    header = ("compared", *(["with"] if several else []), *(["of"] if len(metrics) > 1 else []), "change (points)", "")
     lines = tuple(
         (
             f"{one.level} – {one.baseline}",
-            ", ".join(one.where) or "–",
-            PHRASES[one.metric],
+            *([", ".join(one.where)] if several else []),
+            *([PHRASES[one.metric]] if len(metrics) > 1 else []),
             changed(one.effect),
-            _verdict(one),
+            "" if one.verdict in SAID else one.verdict.value,
         )
-        for one in told.contrasts
+        for one in found
     )
-    return Table("What was changed, seed by seed: mean difference and its 95 % t interval.", header, lines, labels=3)
-
-
-def _verdict(contrast: Contrast) -> str:
-    return "beyond noise" if contrast.beyond_noise else "within noise"
+    of = "" if len(metrics) > 1 else f" of the {PHRASES[found[0].metric]}"
+    caption = f"What was only counted above: mean difference{of} and its 95 % t interval, seed by seed."
+    return Table(caption, header, lines, labels=len(header) - 2)

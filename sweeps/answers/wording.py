@@ -1,16 +1,24 @@
 """Words that several sections of the report share: what was run, what chance level is, how estimates are written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from pipeline.inference import ESCAPE_PROBABILITY, Estimate, binomial_half_width
 from pipeline.records import Chance
-from pipeline.report.escape import BELOW, Cell, Effect
+from pipeline.report.escape import BELOW, Cell, Effect, initialisation
 from pipeline.report.findings import listed, percent
+from pipeline.report.tables import shown
 from pipeline.run.stage import Stage
-from pipeline.spec import DataSpec, TrialSpec
+from pipeline.spec import AugmentSpec, DataSpec, ScheduleSpec, TrialSpec
 
 ALIKE = "(all alike)"
 """What a table says beside a mean of several seeds that do not differ, in place of an interval."""
+
+CONSTANTS: Mapping[str, str] = {
+    **dict.fromkeys(("momentum", "nesterov"), "({0.momentum:g})"),
+    "rmsprop": "(decay rate {0.decay_rate:g})",
+    **dict.fromkeys(("adam", "adamw"), "(betas {0.beta1:g} and {0.beta2:g})"),
+}
+"""What stands behind the name of an optimizer that has constants: a template for its OptimizerSpec."""
 
 
 def counted(count: int, what: str) -> str:
@@ -26,14 +34,75 @@ def rows(data: DataSpec) -> str:
     return f"{data.n_train:,} training{tested} rows of {data.name}"
 
 
-def training(spec: TrialSpec) -> str:
-    """Return how networks were trained: lambda, optimizer, batches, schedule."""
-    schedule = spec.schedule
-    return (
-        f"lambda {spec.lambda_:g}, {spec.optimizer.name} with batches of {spec.batch_size}, "
-        f"{counted(schedule.cycles, 'cycle')} of {2 * schedule.step_size} epochs between the learning rates "
-        f"{schedule.eta_min:g} and {schedule.eta_max:g}"
-    )
+def networks(spec: TrialSpec, varies: Collection[str]) -> str:
+    """Return which networks were trained, but for the parameters that vary: "networks (hidden layers 50-50, ...)"."""
+    network, parts = spec.network, []
+    if "hidden" not in varies:
+        parts.append(f"hidden layers {shown(network.hidden)}" if network.hidden else "no hidden layer")
+    if "activation" not in varies:
+        parts.append(network.activation)
+    if not {"batch_norm", "layer_norm"} & set(varies):
+        norm = "layer norm" if network.layer_norm != "none" else "batch norm"
+        parts.append("no batch norm" if network.norm == "none" else f"{norm} {network.norm} the activation")
+    if not {"init", "sigma"} & set(varies):
+        parts.append(initialisation(spec.init))
+    return f"networks ({', '.join(parts)})" if parts else "networks"
+
+
+def training(spec: TrialSpec, varies: Collection[str] = ()) -> str:
+    """Return how networks were trained, but for the parameters that vary: lambda, optimizer, batches, schedule."""
+    parts = [*_penalised(spec, varies), *_optimised(spec, varies)]
+    if "keep" not in varies and spec.keep < 1:
+        parts.append(f"dropout that keeps {spec.keep:g} of the hidden units")
+    if "augment" not in varies and spec.augment.active:
+        parts.append(f"images changed at random ({', '.join(_augmented(spec.augment))})")
+    return ", ".join([*parts, _scheduled(spec.schedule, varies)])
+
+
+def _penalised(spec: TrialSpec, varies: Collection[str]) -> Iterator[str]:
+    if "lambda" not in varies:
+        factor = f" (times {spec.l2_factor:g} in the cost)" if spec.l2_factor != 1 and spec.lambda_ else ""
+        yield f"lambda {spec.lambda_:g}{factor}"
+
+
+def _optimised(spec: TrialSpec, varies: Collection[str]) -> Iterator[str]:
+    """Yield the optimizer with its constants, and the size of the batches."""
+    named = f"{spec.optimizer.name} {CONSTANTS.get(spec.optimizer.name, '').format(spec.optimizer)}".rstrip()
+    parts = [] if "optimizer" in varies else [named]
+    parts += [] if "batch_size" in varies else [f"batches of {spec.batch_size}"]
+    if parts:
+        yield " with ".join(parts)
+
+
+def _augmented(augment: AugmentSpec) -> Iterator[str]:
+    """Yield what is done to training images, and how far it goes."""
+    if augment.mirror:
+        yield "mirrored"
+    units = {
+        "shift": counted(augment.shift, "pixel"),
+        "rotation": f"{augment.rotation:g} degrees",
+        **{what: f"{percent(getattr(augment, what))} %" for what in ("zoom", "brightness", "contrast")},
+    }
+    yield from (f"{what} up to {far}" for what, far in units.items() if getattr(augment, what))
+
+
+def _scheduled(schedule: ScheduleSpec, varies: Collection[str]) -> str:
+    """Return for how long networks were trained, with which learning rates."""
+    low, high = f"{schedule.eta_min:g}", "" if "eta_max" in varies else f"{schedule.eta_max:g}"
+    lengths = {"step_size", "cycles"} & set(varies)
+    if schedule.kind == "triangular":
+        cycles = "cycles" if lengths else f"{counted(schedule.cycles, 'cycle')} of {2 * schedule.step_size} epochs"
+        rates = f"rates {low} and {high}" if high else f"rate {low} and the largest one"
+        return f"{cycles} between the learning {rates}"
+    epochs = "" if lengths else f"{counted(schedule.epochs, 'epoch')} with "
+    if schedule.kind == "constant":
+        return f"{epochs}a constant learning rate{f' of {high}' if high else ''}"
+    falls = f"{epochs}a learning rate that falls from {high or 'its largest value'}"
+    if schedule.kind == "cosine":
+        warm = f", after it has risen for {counted(schedule.warm_up, 'epoch')}" if schedule.warm_up else ""
+        return f"{falls} to {low} along a cosine{warm}"
+    every = f"after every {counted(schedule.decay_every or 1, 'epoch')}" if schedule.kind == "step" else "per epoch"
+    return f"{falls} by the factor {schedule.decay:g} {every}"
 
 
 def was_run(networks: str, norms: Sequence[str], stage: Stage, more: str = "") -> str:

@@ -4,7 +4,7 @@ import contextlib
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,36 @@ from pipeline.run import worker
 from sweeps import SWEEPS, session
 from sweeps.__main__ import main
 from sweeps.cli import Options
+from sweeps.experiments import COMMANDS
+from sweeps.folders import BEST, FINDINGS
 from sweeps.question import Answer, Question
 from sweeps.stored import stored
 
-COMMANDS = {"gradient-check", "data", "report", "assignment"}
-"""Entries that train nothing, and so are no sweeps."""
-
 NAMES = [name for name in SWEEPS if name not in COMMANDS]
+"""gradient-check and data train nothing; assignment, experiments and report are made of the others."""
 
 
-ROWS = 8000
-"""So many that an epoch has more than 50 steps, and so a row in batch_losses.csv."""
+ROWS = 800
+"""So many that two epochs of small mini-batches have more than 50 steps, and so a row in batch_losses.csv."""
+
+SMALL = "--batch-size 10"
+SMALLEST: Mapping[str, str] = {
+    "two-layer": "--batch-size 10 --hidden 4 --long-step-size 1",
+    "optimizers": "--batch-size 10 --hidden 5 4 --names sgd adam --etas.values 0.01 0.1",
+    "width": "--batch-size 10 --units 3 4 --layers 3",
+    "skip": "--batch-size 10 --hidden 4 4 4 --skips 1-3 --norms none",
+    "batch-norm": "--batch-size 10 --hidden 5 --places none before --statistics ema adaptive",
+    "dropout": "--batch-size 10 --hidden 5 4 --p 1 0.5 --norms before",
+    "weight-scale": "--batch-size 10 --hidden 5 --sigma.log-range 1e-3 1 2",
+    "batch-size": "--hidden 5 --batch-sizes 5 10 --norms batch layer",
+    "activations": "--batch-size 10 --hidden 5 4 --names relu sigmoid --etas.values 0.01 0.1",
+    "overfit": "--batch-size 5 --networks 5 5-4 --train-rows 200",
+    "training-stats": "--batch-size 10 --hidden 5 4",
+}
+"""Flags that make a smoke run smaller still, so that it says the same of the machine in less time; else SMALL."""
+
+KILLED = (0.0, 0.3, 0.7)
+"""After what share of the packs a run is killed: before the first is stored, within the first stage, late."""
 
 
 @dataclass
@@ -44,27 +63,17 @@ class Finished:
     answer: Answer[Any, Any]
 
     @property
-    def chooses(self) -> bool:
-        """Whether it has a stage that keeps the test set closed."""
-        return any(not result.stage.fixed.data.n_test for result in self.answer.results)
-
-    @property
-    def said(self) -> str:
-        """The file that says what came out."""
-        return "best.json" if self.chooses else "findings.md"
-
-    @property
     def decided(self) -> set[str]:
         """The files that depend on nothing but the configuration, those of its own tables among them."""
         own = self.question.tables(self.answer)
         measured = {"diagnosis.json"} if self.question.diagnose else set()
-        return {f"{name}.csv" for name in ("trials", "curves", "batch_losses", *own)} | {self.said} | measured
+        return {f"{name}.csv" for name in ("trials", "curves", "batch_losses", *own)} | {self.question.said} | measured
 
 
 def command(name: str, folder: Path, jobs: int = 1) -> list[str]:
     """Return the command line of a smoke run whose artifacts go into `folder`."""
     data = ["--dataset", str(rig.npz(folder, ROWS)), "--artifacts", str(folder / "out")]
-    return [name, "--scale", "smoke", "--jobs", str(jobs), *data]
+    return [name, "--scale", "smoke", "--jobs", str(jobs), *data, *SMALLEST.get(name, SMALL).split()]
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -112,7 +121,7 @@ def table(path: Path) -> list[dict[str, str]]:
 
 def test_there_is_a_sweep_to_test() -> None:
     assert "lambda" in NAMES
-    assert set(SWEEPS) >= COMMANDS
+    assert set(SWEEPS) >= {*COMMANDS, *SMALLEST}
 
 
 def test_it_leaves_every_file_that_users_rely_on_and_no_other(finished: Finished) -> None:
@@ -123,12 +132,12 @@ def test_it_leaves_every_file_that_users_rely_on_and_no_other(finished: Finished
 
 
 def test_what_was_chosen_or_where_nothing_was_what_was_found_is_stored(finished: Finished) -> None:
-    if finished.chooses:
-        best = json.loads((finished.folder / "best.json").read_text())
+    if finished.question.said == BEST:
+        best = json.loads((finished.folder / BEST).read_text())
         assert best["reason"]
         assert 0 <= best["test_accuracy"]["mean"] <= 1
     else:
-        findings = (finished.folder / "findings.md").read_text().splitlines()
+        findings = (finished.folder / FINDINGS).read_text().splitlines()
         assert findings
         assert all(finding in finished.printed.splitlines() for finding in findings)
 
@@ -153,7 +162,9 @@ def test_its_tables_have_the_columns_that_users_rely_on(finished: Finished) -> N
     assert len(set(identities)) == len(identities) == len(timings)
     for rows in (curves, losses):
         assert {(row["stage"], row["number"]) for row in rows} == set(identities)
-    assert sum(int(row["n"]) + int(row["n_diverged"]) + int(row["n_failed"]) for row in summary) == len(trials)
+    tuning = table(finished.folder / "tuning.csv") if "tuning.csv" in finished.decided else []
+    counts = [int(row[name]) for row in summary + tuning for name in ("n", "n_diverged", "n_failed")]
+    assert sum(counts) == len(trials)
 
 
 def test_its_trials_are_paired_and_the_test_set_is_opened_at_the_end_alone(finished: Finished) -> None:
@@ -204,18 +215,19 @@ def test_typed_again_it_computes_nothing_and_leaves_every_byte(
     assert rig.files(finished.out) == before  # figures included
 
 
-@pytest.mark.parametrize("share", [0.0, 0.7])
-def test_killed_and_started_again_it_ends_as_if_it_had_never_stopped(
-    finished: Finished, share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_killed_again_and_again_it_ends_as_if_it_had_never_stopped(
+    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = command(finished.question.name, tmp_path)
     packs = len({(record.stage, record.pack) for record in finished.answer.records})
-    kept = int(share * packs)
     engine = computing(monkeypatch, rig.shuffled(3))  # so that some that are computed wait for those before
-    with monkeypatch.context() as patch:
-        rig.dies(patch, worker, "compute", after=kept + 1)  # and what this one came to is lost
-        with pytest.raises(rig.Killed):
-            called(arguments)
+    kept = 0
+    for share in KILLED:
+        with monkeypatch.context() as patch:
+            rig.dies(patch, worker, "compute", after=int(share * packs) - kept + 1)  # what this one came to is lost
+            with pytest.raises(rig.Killed):
+                called(arguments)
+        kept = int(share * packs)
     engine.ran.clear()
     assert called(arguments)[0] == 0
     assert len(engine.ran) == packs - kept
@@ -264,7 +276,8 @@ def test_another_seed_needs_another_name(finished: Finished) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_plan_writes_nothing(name: str, tmp_path: Path) -> None:
+def test_a_plan_writes_nothing(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    computing(monkeypatch, rig.InProcess())
     code, printed, errors = called([*command(name, tmp_path), "--plan"])
     assert (code, errors) == (0, "")
     assert not (tmp_path / "out").exists()
