@@ -1,7 +1,8 @@
 """Test sets that have shifted away from the training set: they show what adapting batch norm's statistics buys.
 
 Strengths are fixed, so that accuracies compare, and such that the effect shows: each costs a plain 50-50 network on
-CIFAR-10 about five points or more. Such networks look at large areas, and hardly notice fine noise or a blur of one pixel.
+CIFAR-10 about five points or more. Such networks look at large areas: they hardly notice fine noise, or a blur of one
+pixel.
 """
 
 from collections.abc import Callable, Mapping
