@@ -3,7 +3,9 @@
 import dataclasses
 
 import numpy as np
+from reference import Layer, Reference
 
+from pipeline.core.layers import dropout_masks
 from pipeline.core.network import Network
 from pipeline.data.split import Split
 from pipeline.spec import DataSpec, InitSpec, NetworkSpec, OptimizerSpec, Pack, ScheduleSpec, TrialSpec
@@ -11,6 +13,41 @@ from pipeline.train import train
 
 D, C = 6, 3
 HIDDEN = (5, 4)
+
+EQUAL = (4,) * 6
+SKIPS = {"handout": ((1, 3), (3, 5)), "overlapping": ((1, 3), (2, 4), (1, 6), (5, 6))}
+VARIANTS = {
+    **{f"layer norm {place}": {"batch_norm": "none", "layer_norm": place} for place in ("before", "after")},
+    **{
+        f"first layer alone, batch norm {place}": {"batch_norm": place, "num_bn_layers": 1}
+        for place in ("before", "after")
+    },
+    "first layer alone, layer norm after": {"batch_norm": "none", "layer_norm": "after", "num_bn_layers": 1},
+    **{
+        f"{name} skips, {kind} {place}{', normalised' * treated}": {
+            "hidden": EQUAL,
+            "skips": skips,
+            "skip_norm": treated,
+            **({"batch_norm": place} if kind == "batch norm" else {"batch_norm": "none", "layer_norm": place}),
+        }
+        for name, skips in SKIPS.items()
+        for kind, place in (
+            ("batch norm", "none"),
+            ("batch norm", "before"),
+            ("batch norm", "after"),
+            ("layer norm", "before"),
+        )
+        for treated in (False, True)
+    },
+    "all at once": {
+        "hidden": EQUAL,
+        "skips": SKIPS["handout"],
+        "skip_norm": True,
+        "num_bn_layers": 4,
+        "activation": "tanh",
+    },
+}
+"""Fields of NetworkSpec: every kind of hidden layer that is not simply those of HIDDEN with or without batch norm."""
 
 
 def split(n_train=23, n_val=7):
@@ -34,30 +71,35 @@ def split(n_train=23, n_val=7):
     )
 
 
-def trial(data, *, lambda_=0.01, optimizer="sgd", batch_size=5, init="he", sigma=None, schedule=None, **network):
-    """Return a trial on `data`, a Split; `network` are fields of NetworkSpec, `schedule` those of ScheduleSpec."""
+OWN = ("lambda_", "l2_factor", "keep", "batch_size")
+
+
+def trial(data, *, optimizer="sgd", init="he", sigma=None, schedule=None, **fields):
+    """Return a trial on `data`, a Split; `fields` are OWN ones and those of NetworkSpec, `schedule` of ScheduleSpec."""
+    own = {"lambda_": 0.01, "batch_size": 5} | {name: fields.pop(name) for name in OWN if name in fields}
     return TrialSpec(
         data=data.spec,
-        network=NetworkSpec(**({"hidden": HIDDEN, "dtype": "float64"} | network)),
+        network=NetworkSpec(**({"hidden": HIDDEN, "dtype": "float64"} | fields)),
         init=InitSpec(init, sigma),
         schedule=ScheduleSpec(**({"eta_min": 0.01, "eta_max": 0.3, "step_size": 1, "cycles": 1} | (schedule or {}))),
         optimizer=OptimizerSpec(optimizer),
-        batch_size=batch_size,
-        lambda_=lambda_,
         init_seed=5,
         order_seed=6,
+        **own,
     )
 
 
-def pack_of(base, lambdas, etas_max=None):
-    """Return a pack of trials that differ by lambda, by initialisation and, where asked, by the largest eta."""
+def pack_of(base, lambdas, etas_max=None, keeps=None):
+    """Return a pack of trials that differ by lambda, by initialisation and, where asked, by largest eta and by keep."""
     inits = [InitSpec("he"), InitSpec("xavier"), InitSpec("normal", 0.3)]
     trials = []
     for number, lambda_ in enumerate(lambdas):
         schedule = base.schedule
         if etas_max:
             schedule = dataclasses.replace(schedule, eta_max=etas_max[number])
-        trials.append(dataclasses.replace(base, lambda_=lambda_, init=inits[number % 3], schedule=schedule))
+        keep = keeps[number] if keeps else base.keep
+        member = dataclasses.replace(base, lambda_=lambda_, init=inits[number % 3], schedule=schedule, keep=keep)
+        trials.append(member)
     return Pack(tuple(trials))
 
 
@@ -68,11 +110,16 @@ def run(pack, data):
 
 def photograph(report):
     """Copy a report and its networks: what lives on in the generator may not change it."""
-    picture = {"trials": report.trials.copy(), "eta": report.eta.copy(), "batch_losses": report.batch_losses.copy()}
+    picture = {name: getattr(report, name).copy() for name in ("trials", "eta", "batch_losses", "batch_accuracies")}
     for part in ("train", "val"):
         for name in ("loss", "cost", "accuracy"):
             picture[f"{part}_{name}"] = getattr(getattr(report, part), name).copy()
     return picture | {f"network.{name}": array for name, array in state(report.network).items()}
+
+
+def lanes(picture, positions):
+    """Return the arrays of `photograph` of the trials at these positions."""
+    return {name: array[positions] for name, array in picture.items() if name != "trials"}
 
 
 def state(network):
@@ -98,15 +145,42 @@ def assert_close(one, other, rtol=1e-10, atol=1e-14):
 
 
 def some_network(sizes=(D, *HIDDEN, C), M=3, seed=0, **spec):
-    """Return M networks of different scales, with gammas, betas and biases away from ones and zeros."""
+    """Return M networks of different scales, with gammas, betas and biases away from ones and zeros.
+
+    Deep ones start larger, or nothing would be left of their gradients.
+    """
     inputs, *hidden, classes = sizes
-    inits = [InitSpec("normal", 0.3 + 0.2 * m) for m in range(M)]
+    inits = [InitSpec("normal", 0.3 + 0.2 * m + 0.3 * (len(hidden) > 3)) for m in range(M)]
     network = Network.create(NetworkSpec(tuple(hidden), **({"dtype": "float64"} | spec)), inputs, classes, inits, seed)
     rng = np.random.default_rng(seed + 1)
     for name, array in network.parameters.items():
         if not name.startswith("W"):
             array[...] += 0.3 * rng.standard_normal(array.shape)
     return network
+
+
+def variant(name, **how):
+    """Return some_network of one of the VARIANTS."""
+    spec = VARIANTS[name] | how
+    return some_network((D, *spec.pop("hidden", HIDDEN), C), **spec)
+
+
+def some_masks(network, B=8, keeps=(0.5, 0.8, 1.0), seed=4):
+    """Return masks for a batch of B examples; the trials keep their units with different probabilities."""
+    keep = np.resize(keeps, network.size)
+    return dropout_masks(np.random.default_rng(seed), keep, B, network.spec.hidden, network.spec.dtype)
+
+
+def oracle_of(network, trial):
+    """Return the reference with the parameters of one trial of a pack; biases that a norm subtracts again are zero."""
+    p, spec, layers = network.parameters, network.spec, []
+    for k in range(1, network.depth + 1):
+        arrays = {name: p[f"{name}{k}"][trial].T.copy() for name in ("W", "b", "gamma", "beta") if f"{name}{k}" in p}
+        missing = np.zeros(len(arrays["W"])) if "gamma" in arrays else None
+        layers.append(Layer(**({"b": missing} | arrays)))
+    return Reference(
+        layers, spec.activation, spec.batch_norm, spec.layer_norm, spec.bn_epsilon, spec.bn_alpha, skips=spec.skips
+    )
 
 
 def some_batch(B=8, inputs=D, classes=C, seed=2):

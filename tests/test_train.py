@@ -1,19 +1,34 @@
-"""Training: M = 1 against the oracle, and the laws of packs, in float64."""
+"""Training: the laws of packs, of divergence and of reports, in float64."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from reference import Reference, cut, cyclic_eta, initial_layers
-from small import C, D, assert_close, assert_same_bits, pack_of, photograph, run, split, state, trial
+from reference import cut
+from small import (
+    EQUAL,
+    HIDDEN,
+    SKIPS,
+    C,
+    D,
+    assert_close,
+    assert_same_bits,
+    lanes,
+    pack_of,
+    photograph,
+    run,
+    split,
+    state,
+    trial,
+)
 
 from pipeline import evaluate
 from pipeline.core.network import Network
 from pipeline.core.optimizers import OPTIMIZERS
 from pipeline.core.schedules import triangular
 from pipeline.evaluate import measure
-from pipeline.spec import ACTIVATIONS, BATCH_NORM, InitSpec, Pack, batches
+from pipeline.spec import BATCH_NORM, InitSpec, Pack, batches
 from pipeline.train import Divergence, train
 
 DATA = split()  # 23 rows: with batches of 5 the last one holds 3, and two epochs are 10 steps
@@ -24,75 +39,22 @@ LAMBDAS = (0.0, 0.001, 0.01, 0.1)
 EXPLODES = {"lambda_": 1e160, "schedule": {"eta_min": 1.0, "eta_max": 1.0}, "hidden": ()}
 
 
-def some_pack(**changes):
-    return pack_of(trial(DATA, **changes), LAMBDAS)
+# What the laws are held to besides plain networks: trials that drop more or fewer units, or none; other layers.
+OTHERS = {
+    "dropout": {"keeps": (0.5, 1.0, 0.8, 0.9)},
+    "dropout and layer norm": {"keeps": (0.5, 1.0, 0.8, 0.9), "batch_norm": "none", "layer_norm": "after"},
+    "dropout and skips": {"keeps": (0.5, 1.0, 0.8, 0.9), "hidden": EQUAL, "skips": SKIPS["handout"]},
+    "averages from zeros": {"bn_start": "zeros", "num_bn_layers": 1},
+}
+every_other = pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+
+
+def some_pack(keeps=None, **changes):
+    return pack_of(trial(DATA, **changes), LAMBDAS, keeps=keeps)
 
 
 def without(pack, position):
     return Pack(tuple(t for number, t in enumerate(pack.trials) if number != position))
-
-
-def lanes(picture, positions):
-    return {name: array[positions] for name, array in picture.items() if name != "trials"}
-
-
-# M = 1 is the oracle
-
-
-CASES = [
-    *({"batch_norm": norm, "optimizer": optimizer} for norm in BATCH_NORM for optimizer in ("sgd", "momentum")),
-    *({"activation": activation, "batch_norm": "after"} for activation in ACTIVATIONS),
-    *({"hidden": hidden} for hidden in ((), (7,), (5, 4, 3))),
-    {"init": "xavier", "lambda_": 0.0},
-    {"init": "normal", "sigma": 0.5, "lambda_": 0.2},
-    {"batch_size": 22, "schedule": {"step_size": 5}},  # the 23rd row joins the only batch
-    {"batch_size": 11, "schedule": {"cycles": 2}},
-    {"bn_alpha": 0.5, "bn_epsilon": 0.1},
-]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: ", ".join(f"{k} {v}" for k, v in case.items()))
-def test_one_trial_equals_the_oracle_in_every_parameter_average_and_measurement(case):
-    spec = trial(DATA, **case)
-    network, schedule = spec.network, spec.schedule
-    sizes = (D, *network.hidden, C)
-    layers = initial_layers(sizes, spec.init.scheme, spec.init.sigma, spec.init_seed, network.batch_norm != "none")
-    oracle = Reference(layers, network.activation, network.batch_norm, network.bn_epsilon, network.bn_alpha)
-    rows = [DATA.x_train.astype(float), DATA.y_train, DATA.x_val.astype(float), DATA.y_val]
-    rho = 0.9 if spec.optimizer.name == "momentum" else 0.0
-    order, step = np.random.default_rng(spec.order_seed), 0
-
-    for report in train(Pack((spec,)), DATA):
-        losses = []
-        if report.epoch:
-            mini_batches = cut(order.permutation(23), spec.batch_size)
-            n_s = schedule.step_size * len(mini_batches)
-            for batch in mini_batches:
-                eta = cyclic_eta(step, n_s, schedule.eta_min, schedule.eta_max)
-                losses += [oracle.step(rows[0][batch], rows[1][batch], eta, spec.lambda_, rho)]
-                step += 1
-            assert_allclose(report.eta, [cyclic_eta(step, n_s, schedule.eta_min, schedule.eta_max)], rtol=1e-9)
-        assert (report.step, report.trials.tolist(), report.diverged) == (step, [0], ())
-        assert_allclose(report.batch_losses, [losses], rtol=1e-10)
-        statistics = None if report.epoch else oracle.batch_statistics(rows[0])
-        for part, x, y in (("train", *rows[:2]), ("val", *rows[2:])):
-            measured = getattr(report, part)
-            expected = oracle.evaluate(x, y, spec.lambda_, statistics)
-            assert_allclose(np.ravel([measured.loss, measured.cost, measured.accuracy]), expected, rtol=1e-10)
-        assert_oracle_has(report.network, oracle)
-    assert report.epoch == schedule.epochs
-
-
-def assert_oracle_has(network, oracle):
-    for name, array in network.parameters.items():
-        expected = getattr(oracle.layers[int(name[-1]) - 1], name[:-1]).T
-        assert_allclose(array[0], expected, rtol=1e-10, atol=1e-13, err_msg=name)
-    for number, moments in network.averages.items():
-        average = oracle.layers[number - 1].average
-        assert_allclose([moments.mean[0], moments.variance[0]], average, rtol=1e-10, atol=1e-14)
-    if network.spec.batch_norm == "before":  # the biases that the core leaves out have stayed at zero
-        for layer in oracle.layers[:-1]:
-            assert_allclose(layer.b, 0, atol=1e-13)
 
 
 # Mini-batches
@@ -138,12 +100,23 @@ def test_a_trial_alone_equals_the_trial_in_a_pack(batch_norm, optimizer):
             assert_close(lanes(packed, [position]), lanes(alone, [0]))
 
 
-def test_permuting_the_trials_permutes_the_results():
-    pack = some_pack(optimizer="momentum")
+@every_other
+def test_a_trial_alone_equals_the_trial_in_a_pack_whatever_the_others_drop(other):
+    pack = some_pack(**other)
+    together = run(pack, DATA)
+    assert together[-1]["network.W1"].shape[0] == 4
+    for position, member in enumerate(pack.trials):
+        for alone, packed in zip(run(Pack((member,)), DATA), together, strict=True):
+            assert_close(lanes(packed, [position]), lanes(alone, [0]))
+
+
+@pytest.mark.parametrize("other", [{}, *OTHERS.values()], ids=["plain", *OTHERS])
+def test_permuting_the_trials_permutes_the_results(other):
+    pack = some_pack(optimizer="momentum", **other)
     order = [2, 0, 3, 1]
     permuted = run(Pack(tuple(pack.trials[position] for position in order)), DATA)
-    for one, other in zip(run(pack, DATA), permuted, strict=True):
-        assert_close(lanes(one, order), lanes(other, [0, 1, 2, 3]))
+    for one, moved in zip(run(pack, DATA), permuted, strict=True):
+        assert_close(lanes(one, order), lanes(moved, [0, 1, 2, 3]))
 
 
 def test_every_trial_has_its_own_learning_rate():
@@ -161,8 +134,15 @@ def test_the_same_pack_gives_the_same_bits_again(dtype):
         assert_same_bits(one, other)
 
 
-def test_looking_at_the_networks_between_epochs_changes_no_bit():
-    pack = some_pack()
+@every_other
+def test_the_same_pack_gives_the_same_bits_again_whatever_it_drops(other):
+    for one, again in zip(run(some_pack(**other), DATA), run(some_pack(**other), DATA), strict=True):
+        assert_same_bits(one, again)
+
+
+@pytest.mark.parametrize("keeps", [None, (0.5, 1.0, 0.8, 0.9)], ids=["all units", "dropout"])
+def test_looking_at_the_networks_between_epochs_changes_no_bit(keeps):
+    pack = some_pack(keeps)
     for report, undisturbed in zip(train(pack, DATA), run(pack, DATA), strict=True):
         statistics = report.network.averages or report.network.statistics(DATA.x_val)
         before = state(report.network)
@@ -174,7 +154,7 @@ def test_looking_at_the_networks_between_epochs_changes_no_bit():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
-def test_recorded_losses_are_those_of_the_steps_and_recording_them_changes_no_bit(dtype, optimizer):
+def test_recorded_losses_and_accuracies_are_those_of_the_steps_and_recording_them_changes_no_bit(dtype, optimizer):
     pack = some_pack(dtype=dtype, optimizer=optimizer)
     spec = pack.trials[0]
     network = Network.create(spec.network, D, C, [member.init for member in pack.trials], spec.init_seed)
@@ -182,10 +162,12 @@ def test_recorded_losses_are_those_of_the_steps_and_recording_them_changes_no_bi
     lambda_, order = np.array(LAMBDAS, dtype), np.random.default_rng(spec.order_seed)
     step = 0
     for report in train(pack, DATA):
-        losses = np.empty((len(LAMBDAS), 0))
+        losses, accuracies = np.empty((len(LAMBDAS), 0)), np.empty((len(LAMBDAS), 0))
         for batch in cut(order.permutation(23), 5) if report.epoch else []:
             eta = triangular(step, spec.schedule, 5, np.full(4, 0.01), np.full(4, 0.3)).astype(dtype)
             x = DATA.x_train[batch].astype(dtype)
+            guesses = network.scores(x, network.statistics(x)).argmax(axis=2)
+            accuracies = np.column_stack([accuracies, (guesses == DATA.y_train[batch]).mean(axis=1)])
             loss, gradients, statistics, _ = network.loss_and_gradients(x, DATA.y_train[batch], lambda_)
             network.average(statistics)
             OPTIMIZERS[optimizer].update(network.parameters, gradients, memory, eta, spec.optimizer)
@@ -193,6 +175,7 @@ def test_recorded_losses_are_those_of_the_steps_and_recording_them_changes_no_bi
             step += 1
         assert report.batch_losses.dtype == np.float64
         assert_array_equal(report.batch_losses, losses)
+        assert_array_equal(report.batch_accuracies, accuracies)
         assert_same_bits(state(report.network), state(network))
 
 
@@ -212,10 +195,10 @@ def test_settings_share_their_start_and_their_batches_so_that_twins_stay_twins()
 # Divergence
 
 
-def exploding_pack(**changes):
+def exploding_pack(keeps=None, **changes):
     """Return four trials of which the second explodes, in step 3."""
     healthy = trial(DATA, **(EXPLODES | changes))
-    return pack_of(healthy, (0.0, EXPLODES["lambda_"], 1e-3, 1e-2))
+    return pack_of(healthy, (0.0, EXPLODES["lambda_"], 1e-3, 1e-2), keeps=keeps)
 
 
 def test_a_diverging_trial_is_named_with_step_and_reason_and_leaves_at_the_end_of_the_epoch():
@@ -251,6 +234,19 @@ def test_dropping_a_trial_equals_never_having_packed_it(optimizer):
         assert_close(lanes(one, [0, 1, 2]), lanes(other, [0, 1, 2]))
 
 
+@every_other
+def test_a_diverging_trial_spares_its_neighbours_and_is_forgotten_whatever_they_drop(other):
+    schedule = EXPLODES["schedule"] | {"step_size": 2}
+    pack = exploding_pack(**{"hidden": HIDDEN, "schedule": schedule} | other)
+    calm = list(pack.trials)
+    calm[1] = dataclasses.replace(calm[1], lambda_=0.05)
+    sick, healthy, never = (run(one, DATA) for one in (pack, Pack(tuple(calm)), without(pack, 1)))
+    assert [len(picture["trials"]) for picture in sick] == [4, 3, 3, 3, 3]
+    assert_same_bits(lanes(sick[1], [0, 1, 2]), lanes(healthy[1], [0, 2, 3]))
+    for one, other_run in zip(sick[1:], never[1:], strict=True):
+        assert_close(lanes(one, [0, 1, 2]), lanes(other_run, [0, 1, 2]), rtol=1e-8)
+
+
 def test_a_huge_learning_rate_diverges_in_a_deep_network_and_spares_its_neighbour():
     base = trial(DATA, batch_norm="none", dtype="float32", schedule={"step_size": 3})
     reports = list(train(pack_of(base, (0.01, 0.01), etas_max=(0.1, 1e30)), DATA))
@@ -275,7 +271,7 @@ def test_a_trial_that_explodes_in_the_last_step_of_an_epoch_is_found_by_its_cost
     assert reports[1].diverged == (Divergence(1, 1, "training cost is inf at step 1"),)
     assert reports[1].trials.tolist() == [0, 2, 3]
     assert np.isfinite(reports[1].train.cost).all()
-    assert reports[1].batch_losses.shape == (3, 1)
+    assert reports[1].batch_losses.shape == reports[1].batch_accuracies.shape == (3, 1)
 
 
 def test_a_trial_is_lost_too_when_only_its_validation_cost_is_not_finite():

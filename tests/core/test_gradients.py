@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from reference import Layer, Reference
-from small import C, D, some_batch, some_network
+from small import VARIANTS, C, D, oracle_of, some_batch, some_masks, some_network, variant
 
 from pipeline.core import network as network_module
 from pipeline.core.affine import WeightGradient, as_array
@@ -31,6 +30,16 @@ def test_gradients_match_centred_differences_with_and_without_penalty(sizes, bat
 def test_gradients_of_every_activation_match_centred_differences(activation, batch_norm):
     network = some_network(M=2, activation=activation, batch_norm=batch_norm)
     assert [result for result in compare(network, *some_batch(), LAMBDA) if not result.passed] == []
+
+
+@pytest.mark.parametrize("dropout", [False, True], ids=["all units", "dropout"])
+@pytest.mark.parametrize("name", VARIANTS)
+def test_gradients_of_every_variant_match_centred_differences(name, dropout):
+    network = variant(name, M=2)
+    results = compare(network, *some_batch(), LAMBDA, some_masks(network) if dropout else ())
+    assert {r.parameter: r.shape for r in results} == {k: array.shape[1:] for k, array in network.parameters.items()}
+    assert [result for result in results if not result.error <= 1e-6] == []  # seven layers curve more than three
+    assert sum(result.skipped for result in results) <= 2
 
 
 @pytest.mark.parametrize("batch_norm", BATCH_NORM)
@@ -130,35 +139,36 @@ def test_the_check_puts_every_parameter_back():
         np.testing.assert_array_equal(array, before[name])
 
 
-def oracle_of(network, trial):
-    """Return the reference with the parameters of one trial of a pack; missing biases are zero."""
-    p, layers = network.parameters, []
-    for k in range(1, network.depth + 1):
-        W = p[f"W{k}"][trial].T.copy()
-        vectors = {name: p[f"{name}{k}"][trial] for name in ("b", "gamma", "beta") if f"{name}{k}" in p}
-        layers.append(Layer(W, **({"b": np.zeros(len(W))} | vectors)))
-    return Reference(layers, network.spec.activation, network.spec.batch_norm, network.spec.bn_epsilon)
-
-
 @pytest.mark.parametrize("batch_norm", BATCH_NORM)
 @pytest.mark.parametrize("sizes", ARCHITECTURES.values(), ids=ARCHITECTURES)
 def test_losses_costs_and_gradients_of_every_trial_equal_the_oracle(sizes, batch_norm):
-    network = some_network(sizes, M=2, batch_norm=batch_norm, bn_epsilon=1e-3)
+    assert_equals_the_oracle(some_network(sizes, M=2, batch_norm=batch_norm, bn_epsilon=1e-3))
+
+
+@pytest.mark.parametrize("dropout", [False, True], ids=["all units", "dropout"])
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_equals_the_oracle(name, dropout):
+    network = variant(name, M=2, bn_epsilon=1e-3)
+    assert_equals_the_oracle(network, some_masks(network) if dropout else ())
+
+
+def assert_equals_the_oracle(network, masks=()):
     x, labels = some_batch()
-    loss, gradients, statistics, _ = network.loss_and_gradients(x, labels, LAMBDA)
+    loss, gradients, statistics, accuracy = network.loss_and_gradients(x, labels, LAMBDA, masks)
     costs = loss + penalty(network.weights, LAMBDA)
     for m, lambda_ in enumerate(LAMBDA):
-        oracle = oracle_of(network, m)
-        expected, expected_loss, traces = oracle.gradients(x, labels, lambda_)
+        oracle, own = oracle_of(network, m), [mask[m] for mask in masks]
+        expected, expected_loss, traces = oracle.gradients(x, labels, lambda_, own)
         assert_allclose(loss[m], expected_loss, rtol=1e-12)
         assert_allclose(costs[m], expected_loss + oracle.penalty(lambda_), rtol=1e-12)
+        assert accuracy[m] == oracle.accuracy(oracle.forward(x, masks=own)[0], labels)
         for name, gradient in gradients.items():
             reference = expected[int(name[-1]) - 1][name[:-1]].T
             assert_allclose(as_array(gradient)[m], reference, rtol=1e-10, atol=1e-14, err_msg=name)
+        assert list(statistics) == [layer for layer, trace in enumerate(traces, start=1) if trace.mean is not None]
         for layer, moments in statistics.items():
-            trace = traces[layer - 1]
-            assert_allclose(moments.mean[m], trace.mean, rtol=1e-12)
-            assert_allclose(moments.variance[m], trace.variance, rtol=1e-12)
+            assert_allclose(moments.mean[m], traces[layer - 1].mean, rtol=1e-12, atol=1e-14)
+            assert_allclose(moments.variance[m], traces[layer - 1].variance, rtol=1e-12)
 
 
 def test_a_bias_before_batch_norm_has_no_gradient_so_leaving_it_out_is_the_same_network():

@@ -1,4 +1,4 @@
-"""Batch normalisation and the masks of the activations, by hand."""
+"""Batch and layer normalisation and the masks of the activations, by hand."""
 
 import numpy as np
 import pytest
@@ -7,10 +7,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pipeline.core.affine import laid_wide
 from pipeline.core.layers import (
     ACTIVATIONS,
+    START,
     Moments,
     batch_norm,
     batch_norm_backward,
     batch_sum,
+    layer_norm,
+    layer_norm_backward,
     moving_average,
     normalise,
 )
@@ -56,6 +59,36 @@ def test_the_moving_average_starts_with_the_first_batch_and_then_keeps_alpha_of_
     assert (started.mean, started.variance) == (1.0, 10.0)
     moved = moving_average(started, second, 0.9)
     assert_allclose([moved.mean, moved.variance], [[[1.1]], [[11.0]]])
+
+
+@pytest.mark.parametrize(("start", "mean", "variance"), [("zeros", 0.1, 1.0), ("standard", 0.1, 1.9)])
+def test_where_averages_start_elsewhere_the_first_batch_counts_as_any_other(start, mean, variance):
+    first = Moments(per_unit(1), per_unit(10))
+    moved = moving_average(START[start](first), first, 0.9)
+    # .9 * 0 + .1 * 1; .9 * 0 + .1 * 10 and .9 * 1 + .1 * 10
+    assert_allclose([moved.mean, moved.variance], [[[mean]], [[variance]]])
+    assert START["first_batch"](first) is None
+
+
+def test_layer_norm_normalises_every_example_by_its_own_units():
+    s = laid_wide(np.array([[[1.0, 5.0], [0.0, 0.0]]]))
+    out, cache = layer_norm(s, per_unit(10, 20), per_unit(100, 7), epsilon=12.0)
+    assert_allclose(out, [[[95.0, 17.0], [100.0, 7.0]]])  # (s - 3) / sqrt(4 + 12); equal units give their betas
+    assert_allclose(cache.inverse_std, [[0.25, 12**-0.5]])
+
+
+def test_the_backward_pass_of_layer_norm_worked_by_hand():
+    s = laid_wide(np.array([[[1.0, 2.0, 3.0], [5.0, 5.0, 5.0]]]))
+    _, cache = layer_norm(s, per_unit(2, 1, 1), per_unit(0, 0, 0), epsilon=1 / 3)  # deviations 1 and 3^-1/2
+    g, by_gamma, by_beta = layer_norm_backward(
+        laid_wide(np.array([[[1.0, 0, 0], [0, 3.0, 0]]])), cache, per_unit(2, 1, 1)
+    )
+    assert_allclose(by_gamma, [[-1.0, 0.0, 0.0]])
+    assert_allclose(by_beta, [[1.0, 3.0, 0.0]])
+    # first example: gamma g = (2, 0, 0), s_hat = (-1, 0, 1): 2 - 2/3 - (-1)(-2/3), -2/3, -2/3 + 2/3
+    # second: s_hat = 0: sqrt(3) * ((0, 3, 0) - 1)
+    root = 3**0.5
+    assert_allclose(g, [[[2 / 3, -2 / 3, 0.0], [-root, 2 * root, -root]]], atol=1e-15)
 
 
 @pytest.mark.parametrize(

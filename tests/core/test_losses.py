@@ -35,6 +35,32 @@ def test_the_mean_divides_by_the_rows_of_this_batch():
     assert_allclose(gradient, [[[-1 / 6, 1 / 6], [1 / 6, -1 / 6], [1 / 6, -1 / 6]]])
 
 
+def accuracy(scores, labels):
+    return cross_entropy_and_gradient(np.array(scores, dtype=float), np.array(labels))[2]
+
+
+def test_an_example_is_right_where_the_score_of_its_label_is_the_largest():
+    trials = [[[3.0, 1, 2], [0, 0.5, 0], [-1, -2, -3], [1, 2, 9]], [[1.0, 3, 2], [0, 0.5, 0], [-1, -2, -3], [9, 2, 1]]]
+    assert_array_equal(accuracy(trials, [0, 1, 2, 2]), [0.75, 0.25])
+
+
+def test_of_equally_large_scores_the_first_counts_as_when_networks_are_measured():
+    tied = [[[2.0, 2, 1], [1, 2, 2], [0, 0, 0], [2, 1, 2]]]
+    for labels, right in (([0, 1, 0, 0], 1.0), ([1, 2, 1, 2], 0.0), ([2, 2, 2, 2], 0.0)):
+        assert_array_equal(accuracy(tied, labels), [right])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_not_finite_change_no_accuracy_of_other_trials(bad):
+    dead, healthy = np.zeros((5, 2)), np.array([[1.0, 0], [0, 1], [1, 0], [0, 1], [0, 0]])
+    sick = np.where([[True, False]], bad, healthy)
+    labels = [1, 1, 0, 1, 1]
+    with np.errstate(all="ignore"):
+        found = accuracy([dead, sick, healthy, sick], labels)
+    assert_array_equal(found[[0, 2]], accuracy([dead, healthy], labels))
+    assert_array_equal(found[[0, 2]], [0.2, 0.6])
+
+
 def test_the_scores_are_left_as_they_were():
     scores = np.random.default_rng(0).standard_normal((2, 4, 3))
     kept = scores.copy()

@@ -6,24 +6,12 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from reference import Layer, Reference
-from small import HIDDEN, C, D, assert_same_bits, some_batch, some_network, state
+from small import HIDDEN, VARIANTS, C, D, assert_same_bits, oracle_of, some_batch, some_network, state, variant
 
 from pipeline.core.layers import Moments
 from pipeline.core.network import Network
 from pipeline.core.spread import layer_spreads
 from pipeline.spec import ACTIVATIONS, BATCH_NORM, InitSpec, NetworkSpec
-
-
-def oracle_of(network, trial):
-    """Return the oracle with the parameters of one of the networks; biases that the core leaves out are zero."""
-    layers = []
-    for number in range(1, network.depth + 1):
-        part = {name: network.parameters.get(f"{name}{number}") for name in ("W", "b", "gamma", "beta")}
-        values = {name: array[trial].T for name, array in part.items() if array is not None}
-        layers.append(Layer(**({"b": np.zeros(len(values["W"]))} | values)))
-    spec = network.spec
-    return Reference(layers, spec.activation, spec.batch_norm, spec.bn_epsilon)
 
 
 def deviation(vectors):
@@ -42,7 +30,15 @@ def root_mean_square(matrix):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("hidden", [HIDDEN, (7,), ()])
 def test_the_spreads_are_those_of_the_oracle(hidden, activation, batch_norm):
-    network = some_network((D, *hidden, C), batch_norm=batch_norm, activation=activation)
+    assert_oracle_agrees(some_network((D, *hidden, C), batch_norm=batch_norm, activation=activation))
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_spreads_of_every_variant_are_those_of_the_oracle(name):
+    assert_oracle_agrees(variant(name, bn_epsilon=1e-3))
+
+
+def assert_oracle_agrees(network):
     x, labels = some_batch()
     found = layer_spreads(network, x, labels)
     for trial in range(network.size):
