@@ -18,6 +18,7 @@ MODULES: Mapping[str, str] = {
     "width": "sweeps.width",
     "skip": "sweeps.skip",
     "batch-norm": "sweeps.batch_norm",
+    "augmentation": "sweeps.augmentation",
     "dropout": "sweeps.dropout",
     "weight-scale": "sweeps.weight_scale",
     "batch-size": "sweeps.batch_size",

@@ -20,6 +20,7 @@ class BatchNorm(Comparison):
     stage_name: ClassVar[str] = "batch-norm"
     title: ClassVar[str] = "Batch norm before or after the activation, and its statistics"
     figures: ClassVar[tuple[str, ...]] = ("accuracy", "shifts")
+    pages: ClassVar[tuple[str, ...]] = ("shifted",)
     metrics: ClassVar[tuple[str, ...]] = ("test_accuracy", *(f"test_accuracy_{shift}" for shift in SHIFTS))
 
     replicates: int = 5

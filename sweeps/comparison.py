@@ -30,6 +30,8 @@ class Comparison(Grid, abstract=True):
     """what is drawn: names of pipeline.report.comparison_figures.FIGURES"""
     metrics: ClassVar[tuple[str, ...]] = ("test_accuracy",)
     """what is compared: names that pipeline.report.tables.metric knows, the first one above all"""
+    pages: ClassVar[tuple[str, ...]] = ()
+    """what a run draws of its images: names of sweeps.answers.comparison_pages.PAGES"""
     datasets: ClassVar[tuple[str, ...]] = ()
     """data sets of its own: see Question"""
     spreads: ClassVar[bool] = False

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 
 import pandas as pd
 from rich.console import Console
@@ -14,6 +15,7 @@ from pipeline.report.escape import escape_table
 from pipeline.report.tables import summary_table
 from pipeline.run.blas import single_thread
 from pipeline.run.stage import StageResult
+from sweeps.answers.comparison_pages import pages
 from sweeps.answers.comparison_sections import Found, figures, sections, study
 from sweeps.answers.grids import measured_chance, tested_split, write_answer
 from sweeps.comparison import Compared, Comparison, budgets, stages
@@ -50,7 +52,8 @@ def write(answer: Found, finished: Finished, console: Console) -> None:
         HostError: no trial completed because trials failed.
     """
     drawn = ((name, figure) for name, figure, _ in figures(answer))
-    write_answer(answer, finished, console, findings(study(answer)), drawn)
+    shown = pages(answer, tested_split(answer.results, finished))
+    write_answer(answer, finished, console, findings(study(answer)), chain(drawn, shown))
 
 
 def question(config: type[Comparison]) -> Question[Comparison, Compared]:
