@@ -73,7 +73,7 @@ def lost_findings(study: Study) -> Iterator[str]:
     for what, count in counts.items():
         hit = {name: count(cell) for name, cell in study.cells.items() if count(cell)}
         if hit:
-            some = f"{sum(hit.values())} of {len(study.records)} trials {what}"
+            some = f"{sum(hit.values())} of {len(study.records)} trials {what}{':' if len(hit) <= EACH else ''}"
             yield f"{some} {_places(study, list(hit), [f'{lost} ' for lost in hit.values()])}."
 
 

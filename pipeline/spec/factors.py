@@ -36,6 +36,7 @@ class Level:
 class Factor:
     """What varies: its name, as axes and tables have it, and its levels, the first of which is the baseline.
 
+    All levels set the same parameters, so that a trial lies in one of them at most.
     `asked` says whether the effects of its levels are of interest, and not only those of other factors at each of them.
     """
 
@@ -46,6 +47,8 @@ class Factor:
     def __post_init__(self) -> None:
         labels = [level.label for level in self.levels]
         require(0 < len(set(labels)) == len(labels), self.name, "must be different, and at least one", tuple(labels))
+        if len({frozenset(level.setting) for level in self.levels}) > 1:  # a trial could lie in two of them
+            raise ValueError(f"levels of {self.name} must set the same parameters, got {labels}")
 
     def level(self, label: str) -> Level:
         """Return the level called `label`."""
@@ -57,10 +60,11 @@ class Factor:
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """The values of the levels where each is one number; else none."""
-        values = [value for level in self.levels for value in level.setting.values()]
-        numeric = len(values) == len(self.levels) and all(type(value) in (int, float) for value in values)
-        return tuple(map(float, values)) if numeric else ()
+        """The numbers that the levels stand for, where these are of exactly one parameter; else none."""
+        numeric = [
+            name for name in self.levels[0].setting if all(_is_number(level.setting[name]) for level in self.levels)
+        ]
+        return tuple(float(level.setting[numeric[0]]) for level in self.levels) if len(numeric) == 1 else ()
 
 
 @dataclass(frozen=True)
@@ -101,3 +105,7 @@ def levels(
     """Return a level for each value of the parameter `name`, called as `labels` say, or by the `template`."""
     named = labels or {}
     return tuple(Level(named.get(value) or template.format(value), {name: value}) for value in values)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)

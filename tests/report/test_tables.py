@@ -349,3 +349,36 @@ def test_a_folder_that_is_missing_is_an_error_of_the_host(search, tmp_path):
 
 def test_final_values_exist_only_where_they_were_measured(final: list[TrialRecord]):
     assert tables.values_of(final, "test_accuracy") == [0.50, 0.52, 0.54, 0.50, 0.51]
+
+
+def measured(record, train, val, **how):
+    """Return a trial with these accuracies after epochs 0, 1 and 2."""
+    trial = record("a", 0, 0.1, 0.5, test=0.5, **how)
+    return replace(trial, curves=replace(trial.curves, train_accuracy=train, val_accuracy=val))
+
+
+def test_the_gap_is_the_last_training_minus_the_last_validation_accuracy(record):
+    trial = measured(record, (0.9, 0.5, 0.75), (0.1, 0.4, 0.25))
+    assert tables.metric(trial, "gap") == 0.5
+    assert tables.metric(measured(record, (0.1, 0.5), (0.1, 0.625)), "gap") == -0.125
+
+
+def test_the_best_of_a_curve_is_that_of_its_epochs_of_which_the_untrained_network_is_none(record):
+    trial = measured(record, (0.9, 0.5, 0.25), (0.1, 0.25, 0.4))
+    assert tables.metric(trial, "best_train_accuracy") == 0.5
+    assert tables.metric(trial, "best_val_accuracy") == 0.4
+    assert tables.metric(measured(record, (0.9,), (0.9,)), "best_val_accuracy") is None
+
+
+def test_a_shifted_test_set_has_an_accuracy_of_its_own_where_it_was_measured(record):
+    trial = replace(record("a", 0, 0.1, 0.5, test=0.5), shifted_accuracy={"blur": 0.25})
+    assert tables.metric(trial, "test_accuracy_blur") == 0.25
+    assert tables.metric(trial, "test_accuracy_noise") is None
+    assert tables.metric(trial, "test_accuracy") == 0.5
+
+
+@pytest.mark.parametrize("name", ["gap", "best_val_accuracy", "test_accuracy", "test_accuracy_blur", "val_accuracy"])
+def test_what_did_not_complete_has_no_metric_whatever_it_was_measured_at(record, name):
+    trial = replace(record("a", 0, 0.1, 0.5, status=Status.DIVERGED, test=0.5), shifted_accuracy={"blur": 0.25})
+    assert tables.metric(trial, name) is None
+    assert tables.metric(replace(trial, status=Status.COMPLETE), name) is not None

@@ -4,8 +4,17 @@ import pytest
 
 from pipeline.inference import mean_interval
 from pipeline.report.escape import Cell, Effect, Seed
-from pipeline.spec import InitSpec
-from sweeps.answers.wording import attained, changed, counted, intervals, reached
+from pipeline.spec import (
+    AugmentSpec,
+    DataSpec,
+    InitSpec,
+    NetworkSpec,
+    OptimizerSpec,
+    ScheduleSpec,
+    TrialSpec,
+    with_setting,
+)
+from sweeps.answers.wording import attained, changed, counted, intervals, networks, reached, training
 
 
 def cell(*accuracies: float) -> Cell:
@@ -53,3 +62,120 @@ def test_what_the_choice_of_test_rows_adds_is_that_of_the_share_nearest_to_one_h
 
 def test_things_are_counted_in_words() -> None:
     assert [counted(count, "seed") for count in (1, 2)] == ["1 seed", "2 seeds"]
+
+
+TRIAL = TrialSpec(DataSpec("cifar10", "d" * 16, 3072, 10, 45_000, 5_000, 10_000, (3, 32, 32)))
+LONG = "2 cycles of 10 epochs between the learning rates 1e-05 and 0.1"
+
+
+def test_how_networks_were_trained_is_lambda_optimizer_batches_and_schedule() -> None:
+    assert training(TRIAL) == f"lambda 0.005, sgd with batches of 100, {LONG}"
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"l2_factor": 0.5}, f"lambda 0.005 (times 0.5 in the cost), sgd with batches of 100, {LONG}"),
+        ({"l2_factor": 0.5, "lambda": 0.0}, f"lambda 0, sgd with batches of 100, {LONG}"),
+        ({"optimizer": "momentum"}, f"lambda 0.005, momentum (0.9) with batches of 100, {LONG}"),
+        ({"optimizer": "nesterov", "momentum": 0.5}, f"lambda 0.005, nesterov (0.5) with batches of 100, {LONG}"),
+        ({"optimizer": "rmsprop"}, f"lambda 0.005, rmsprop (decay rate 0.99) with batches of 100, {LONG}"),
+        ({"optimizer": "adam"}, f"lambda 0.005, adam (betas 0.9 and 0.999) with batches of 100, {LONG}"),
+        ({"optimizer": "adagrad"}, f"lambda 0.005, adagrad with batches of 100, {LONG}"),
+        (
+            {"keep": 0.75},
+            f"lambda 0.005, sgd with batches of 100, dropout that keeps 0.75 of the hidden units, {LONG}",
+        ),
+        (
+            {"augment": AugmentSpec(mirror=True, shift=1, rotation=7.5, contrast=0.25)},
+            "lambda 0.005, sgd with batches of 100, images changed at random (mirrored, shift up to 1 pixel, rotation "
+            f"up to 7.5 degrees, contrast up to 25.00 %), {LONG}",
+        ),
+    ],
+)
+def test_whatever_else_was_done_in_training_is_said(setting: dict[str, object], said: str) -> None:
+    assert training(with_setting(TRIAL, setting)) == said
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said", "tuned"),
+    [
+        (ScheduleSpec(cycles=1), "1 cycle of 10 epochs between the learning rates 1e-05 and 0.1", "rate 1e-05 and the"),
+        (
+            ScheduleSpec("constant", step_size=1, cycles=1),
+            "2 epochs with a constant learning rate of 0.1",
+            "2 epochs with a constant learning rate",
+        ),
+        (
+            ScheduleSpec("step", decay=0.5, decay_every=5),
+            "20 epochs with a learning rate that falls from 0.1 by the factor 0.5 after every 5 epochs",
+            "falls from its largest value by the factor 0.5",
+        ),
+        (
+            ScheduleSpec("exponential", decay=0.9),
+            "20 epochs with a learning rate that falls from 0.1 by the factor 0.9 per epoch",
+            "falls from its largest value by the factor 0.9",
+        ),
+        (
+            ScheduleSpec("cosine"),
+            "20 epochs with a learning rate that falls from 0.1 to 1e-05 along a cosine",
+            "falls from its largest value to 1e-05 along",
+        ),
+        (
+            ScheduleSpec("cosine", warm_up=1),
+            "20 epochs with a learning rate that falls from 0.1 to 1e-05 along a cosine, after it has risen for "
+            "1 epoch",
+            "falls from its largest value to 1e-05 along",
+        ),
+    ],
+    ids=lambda value: value.kind if isinstance(value, ScheduleSpec) else "",
+)
+def test_every_schedule_is_said_in_words_and_the_largest_rate_left_out_where_it_varies(
+    schedule: ScheduleSpec, said: str, tuned: str
+) -> None:
+    trial = TrialSpec(TRIAL.data, schedule=schedule)
+    assert training(trial) == f"lambda 0.005, sgd with batches of 100, {said}"
+    assert tuned in training(trial, {"eta_max"})
+    assert "0.1" not in training(trial, {"eta_max"})
+
+
+@pytest.mark.parametrize(
+    ("varies", "left_out"),
+    [
+        ({"lambda"}, "lambda"),
+        ({"optimizer"}, "adam"),
+        ({"batch_size"}, "batches"),
+        ({"optimizer", "batch_size"}, "with"),
+        ({"keep"}, "dropout"),
+        ({"augment"}, "images"),
+        ({"step_size", "cycles"}, "10 epochs"),
+    ],
+)
+def test_what_varies_between_the_settings_is_left_out(varies: set[str], left_out: str) -> None:
+    trial = TrialSpec(TRIAL.data, optimizer=OptimizerSpec("adam"), keep=0.5, augment=AugmentSpec(mirror=True))
+    assert left_out in training(trial)
+    assert left_out not in training(trial, varies)
+
+
+def test_networks_are_said_but_for_what_varies() -> None:
+    assert networks(TRIAL, ()) == (
+        "networks (hidden layers 50-50, relu, batch norm before the activation, He initialisation)"
+    )
+    assert networks(TRIAL, {"hidden", "init"}) == "networks (relu, batch norm before the activation)"
+    assert networks(TRIAL, {"activation", "layer_norm", "sigma"}) == "networks (hidden layers 50-50)"
+    assert networks(TRIAL, {"hidden", "activation", "batch_norm", "init"}) == "networks"
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        (NetworkSpec((), batch_norm="none"), "no hidden layer, relu, no batch norm, σ = 0.1"),
+        (NetworkSpec((5,), "tanh", "after"), "hidden layers 5, tanh, batch norm after the activation, σ = 0.1"),
+        (
+            NetworkSpec((5,), batch_norm="none", layer_norm="before"),
+            "hidden layers 5, relu, layer norm before the activation, σ = 0.1",
+        ),
+    ],
+)
+def test_every_norm_and_initialisation_has_its_words(network: NetworkSpec, said: str) -> None:
+    assert networks(TrialSpec(TRIAL.data, network, InitSpec("normal", 0.1)), ()) == f"networks ({said})"
