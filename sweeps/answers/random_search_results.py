@@ -1,0 +1,111 @@
+"""What the random search leaves behind: its tables, best.json, its figures, and a few lines on the screen."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from pipeline.errors import HostError
+from pipeline.files import make_folder, write_json
+from pipeline.records import Status
+from pipeline.report import style
+from pipeline.report.tables import summary_table
+from sweeps.answers import random_search_figures as figures
+from sweeps.answers.random_search_conclusion import conclude
+from sweeps.answers.random_search_findings import findings
+from sweeps.answers.random_search_sections import TITLE, sections
+from sweeps.answers.random_search_study import SHUFFLES, Found, completed, importances
+from sweeps.answers.tested import difference_in_words, in_words
+from sweeps.folders import BEST, FIGURES
+from sweeps.question import Finished, Question
+from sweeps.random_search import PARAMETERS, SEARCH, RandomSearch, budgets, stages
+
+FIGURE_NAMES = ("search-progress", "importance", "slices", "parallel-coordinates", "final-accuracy")
+IMPORTANCE_COLUMNS = ("parameter", "share", "share_shuffled", "settings", "note")
+
+
+def tables(answer: Found) -> Mapping[str, pd.DataFrame]:
+    """Return one row per stage and setting, and the importance of every parameter.
+
+    `share` is the part of the variance of validation accuracy over the space that a parameter explains on its own,
+    `share_shuffled` the most that it explained of shuffled accuracies.
+    """
+    summary = summary_table(answer.records, PARAMETERS, ascending=False)
+    settings = len(completed(answer))
+    note = (
+        f"fANOVA over the {settings} of {answer.configuration.search.count} settings of {SEARCH} that completed; "
+        f"{SHUFFLES} shuffles"
+    )
+    rows = [(each.parameter, each.share, each.chance, settings, note) for each in importances(answer)]
+    return {"summary": summary, "importance": pd.DataFrame(rows, columns=list(IMPORTANCE_COLUMNS))}
+
+
+def write(answer: Found, finished: Finished, console: Console) -> None:
+    """Write best.json and the figures, and say what came out.
+
+    Raises:
+        HostError: nothing could be chosen because trials failed.
+    """
+    best = conclude(answer)
+    write_json(finished.folder / BEST, best)
+    console.print("drawing the figures")
+    folder = make_folder(finished.folder / FIGURES)
+    made = dict(_figures(answer))
+    for name in FIGURE_NAMES:
+        if name in made:
+            style.save(made[name], folder, name)
+        else:  # of an earlier choice, if it is there
+            for suffix in (".png", ".svg"):
+                (folder / f"{name}{suffix}").unlink(missing_ok=True)
+    summarise(best, answer, finished, console)
+
+
+def _figures(answer: Found) -> Iterator[tuple[str, Figure]]:
+    """Yield the figures by name, each of FIGURE_NAMES at most once."""
+    yield "search-progress", figures.search_progress(answer)
+    if importances(answer):
+        yield "importance", figures.parameter_importance(answer)
+    if completed(answer):
+        yield "slices", figures.slices(answer)
+        yield "parallel-coordinates", figures.parallel_coordinates(answer)
+    if answer.conclusion.winner:
+        yield "final-accuracy", figures.final_accuracy(answer)
+
+
+def summarise(best: Mapping[str, Any], answer: Found, finished: Finished, console: Console) -> None:
+    """Say what came out, and where it lies.
+
+    Raises:
+        HostError: nothing could be chosen because trials failed.
+    """
+    if not finished.computed:
+        console.print("all trials are present; nothing to run")
+    failed = [record for record in answer.records if record.status is Status.FAILED]
+    if failed:
+        console.print(f"{len(failed)} trials failed; the same command with RETRY=failed trains them again")
+    for sentence in findings(answer, best):
+        console.print(f"- {sentence}")
+    for role, tested in best["test_accuracy_by_role"].items():
+        console.print(f"  {role}: {in_words(tested)}")
+    for name, difference in best["differences"].items():
+        if difference["low"] is not None:
+            console.print(difference_in_words(name, difference))
+    console.print(f"results in {finished.folder}")
+    if failed and best["setting"] is None:
+        raise HostError(f"trials must complete for a choice, got {len(failed)} that failed, first: {failed[0].reason}")
+
+
+QUESTION = Question(
+    "random-search",
+    RandomSearch,
+    stages,
+    budgets,
+    tables,
+    write,
+    TITLE,
+    sections,
+    said=BEST,
+    optional=True,
+)
