@@ -1,31 +1,96 @@
-"""Are the gradients right? Analytic against numerical, for 2, 3 and 4 layers, parameter by parameter."""
+"""Are the gradients right? Analytic against numerical, parameter by parameter, of networks with all the core can do."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 
 from pipeline.core.gradcheck import compare
+from pipeline.core.layers import dropout_masks
 from pipeline.core.network import Network
 from pipeline.errors import require
 from pipeline.records import Provenance
-from pipeline.spec import BATCH_NORM, InitSpec, NetworkSpec, positive_integer
+from pipeline.spec import ACTIVATIONS, BATCH_NORM, InitSpec, NetworkSpec, positive_integer
 from sweeps.cli import Entry, later
-
-if TYPE_CHECKING:
-    pass
 
 NAME = "gradient-check"
 LAMBDAS = (0.0, 0.1)
 CLASSES = 10
+KEEP = 0.75
+DD2424_SKIPS = ((1, 3), (3, 5))
+XAVIER = InitSpec("xavier")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network to check, and the batch that it is checked on.
+
+    The sizes of a variant are its own, whatever the flags: few entries, which keeps the check short, and a cost that
+    bends so little over a step of the check that right gradients pass whatever the seed.
+
+    Attributes:
+        name: of a variant; empty for the networks that the flags describe.
+        network: in float64.
+        keep: the probability of dropout to keep a unit; 1 is no dropout.
+        init: how its weights start, before they are moved at random.
+        inputs: D.
+        classes: C.
+        batch_size: B.
+    """
+
+    name: str
+    network: NetworkSpec
+    keep: float = 1.0
+    init: InitSpec = XAVIER
+    inputs: int = 4
+    classes: int = 4
+    batch_size: int = 20
+
+
+# tanh has no kink, so that nothing need be left out; an epsilon that is seen bounds what dividing by a spread does
+_shallow = partial(NetworkSpec, (5, 4), batch_norm="none", activation="tanh", bn_epsilon=0.1, dtype="float64")
+_deep = partial(NetworkSpec, (3,) * 6, batch_norm="none", activation="tanh", bn_epsilon=0.1, dtype="float64")
+
+VARIANTS = (
+    *(Case(f"activation {name}", _shallow(activation=name)) for name in ACTIVATIONS),
+    Case("layer norm before", _shallow(layer_norm="before")),
+    Case("layer norm after", _shallow(layer_norm="after")),
+    Case("batch norm before, layer 1 only", _shallow(batch_norm="before", num_bn_layers=1)),
+    Case("dropout", _shallow(), KEEP),
+    Case("dropout, batch norm before", _shallow(batch_norm="before"), KEEP),
+    Case("dropout, batch norm after", _shallow(batch_norm="after"), KEEP),
+    Case("skips", _deep(skips=DD2424_SKIPS)),
+    Case("skips, batch norm before", _deep(skips=DD2424_SKIPS, batch_norm="before")),
+    Case("skips, batch norm after", _deep(skips=DD2424_SKIPS, batch_norm="after")),
+    Case("skips, all alike", _deep(skips=DD2424_SKIPS, skip_norm=True)),
+    Case("skips, batch norm before, all alike", _deep(skips=DD2424_SKIPS, batch_norm="before", skip_norm=True)),
+    Case("skips, batch norm after, all alike", _deep(skips=DD2424_SKIPS, batch_norm="after", skip_norm=True)),
+    Case("skip 1-4", _deep(skips=((1, 4),), batch_norm="before")),
+    Case(
+        "everything, with batch norm",
+        _deep(skips=((1, 3), (1, 4), (2, 5)), skip_norm=True, batch_norm="after", num_bn_layers=4),
+        KEEP,
+    ),
+    Case(
+        "everything, with layer norm",
+        _deep(skips=((1, 3), (1, 4)), layer_norm="before", num_bn_layers=4, activation="sigmoid"),
+        KEEP,
+    ),
+)
+"""What the core can do beside depth and batch norm: a mistake that only it makes shows in one of these."""
 
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """Do the gradients of training match centred differences? A table per parameter."""
+    """Do the gradients of training match centred differences? A table per parameter.
+
+    The flags describe the networks of 2, 3 and 4 layers. Variants with layer norm, skips, dropout and every activation
+    are checked beside them, always the same ones.
+    """
 
     hidden: tuple[int, ...] = (8, 7, 6)
     """the first one, two and three of these make the 2-, 3- and 4-layer networks"""
@@ -41,7 +106,7 @@ class GradientCheck:
 
     @classmethod
     def at_scale(cls, scale: str) -> Self:
-        """Return the defaults, which take two seconds at any scale."""
+        """Return the defaults, which take a few seconds at any scale."""
         return cls()
 
 
@@ -50,7 +115,7 @@ class Compared:
     """One parameter of one network: its analytic against its numerical gradient.
 
     relative_error is that of `pipeline.core.gradcheck.Comparison`; None where more than half of the entries had to be
-    skipped, which never passes.
+    skipped, which never passes. variant is the name of the Case; a record of before there were variants has none.
     """
 
     layers: int
@@ -61,6 +126,7 @@ class Compared:
     relative_error: float | None
     skipped: int
     bound: float
+    variant: str = ""
 
     @property
     def passed(self) -> bool:
@@ -70,6 +136,8 @@ class Compared:
     @property
     def network(self) -> str:
         """The network that it is a parameter of, in words."""
+        if self.variant:
+            return f'the variant "{self.variant}", lambda {self.lambda_:g}'
         norm = (
             "without batch norm" if self.batch_norm == "none" else f"with batch norm {self.batch_norm} the activation"
         )
@@ -80,7 +148,8 @@ class Compared:
 class Checked:
     """The record of a check: what was asked, how it was answered, what came out, and what computed it.
 
-    `step`, `floor` and `classes` are the constants of `pipeline.core.gradcheck` and of the networks at that time.
+    `step`, `floor`, `classes` and `variants` are the constants of `pipeline.core.gradcheck` and of this file at that
+    time; records of before there were variants have none.
     """
 
     configuration: GradientCheck
@@ -90,21 +159,36 @@ class Checked:
     classes: int
     rows: tuple[Compared, ...]
     provenance: Provenance
+    variants: tuple[Case, ...] = ()
 
 
-def check(config: GradientCheck, seed: int) -> Iterator[Compared]:
-    """Compare every parameter of every network; float64, random parameters, one batch."""
-    for depth, batch_norm, lambda_ in product(range(1, len(config.hidden) + 1), BATCH_NORM, LAMBDAS):
-        rng = np.random.default_rng([seed, depth])
+def described(config: GradientCheck) -> Iterator[Case]:
+    """Yield what the flags describe: every depth up to that of `hidden`, with every value of batch norm."""
+    for depth, batch_norm in product(range(1, len(config.hidden) + 1), BATCH_NORM):
         spec = NetworkSpec(config.hidden[:depth], config.activation, batch_norm, dtype="float64")
-        network = Network.create(spec, config.inputs, CLASSES, [InitSpec()], seed)
-        for name, values in network.parameters.items():  # away from gamma = 1, beta = 0, where mistakes can hide
-            network.parameters[name] += 0.1 * rng.standard_normal(values.shape)
-        x = rng.standard_normal((config.batch_size, config.inputs))
-        labels = rng.integers(0, CLASSES, config.batch_size)
-        for one in compare(network, x, labels, np.array([lambda_])):
-            error = one.error if math.isfinite(one.error) else None
-            yield Compared(depth + 1, batch_norm, lambda_, one.parameter, one.shape, error, one.skipped, one.bound)
+        yield Case("", spec, 1.0, InitSpec(), config.inputs, CLASSES, config.batch_size)
+
+
+def check(config: GradientCheck, variants: Sequence[Case], seed: int) -> Iterator[Compared]:
+    """Compare every parameter of what the flags describe, and of every variant, with each lambda."""
+    for case, lambda_ in product((*described(config), *variants), LAMBDAS):
+        yield from compared(case, lambda_, seed)
+
+
+def compared(case: Case, lambda_: float, seed: int) -> Iterator[Compared]:
+    """Compare every parameter of one network; float64, random parameters, one batch, the same masks throughout."""
+    spec, B = case.network, case.batch_size
+    rng = np.random.default_rng([seed, len(spec.hidden)])
+    network = Network.create(spec, case.inputs, case.classes, [case.init], seed)
+    for name, values in network.parameters.items():  # away from gamma = 1, beta = 0, where mistakes can hide
+        network.parameters[name] += 0.1 * rng.standard_normal(values.shape)
+    x = rng.standard_normal((B, case.inputs))
+    labels = rng.integers(0, case.classes, B)
+    masks = dropout_masks(rng, np.array([case.keep]), B, spec.hidden, spec.dtype) if case.keep < 1 else ()
+    for one in compare(network, x, labels, np.array([lambda_]), masks):
+        error = one.error if math.isfinite(one.error) else None
+        what = one.parameter, one.shape, error, one.skipped, one.bound, case.name
+        yield Compared(network.depth, spec.batch_norm, lambda_, *what)
 
 
 ENTRY = Entry(

@@ -17,26 +17,31 @@ from pipeline.run.blas import single_thread
 from pipeline.run.provenance import provenance
 from pipeline.spec import canonical_json, from_json
 from sweeps.answers.gradient_sections import TITLE, left_out, section, verdict
+from sweeps.answers.gradient_variants import by_variant, largest
 from sweeps.cli import Options, changed
 from sweeps.command import command
-from sweeps.gradient_check import CLASSES, NAME, Checked, Compared, GradientCheck, check
+from sweeps.gradient_check import CLASSES, NAME, VARIANTS, Checked, Compared, GradientCheck, check
 from sweeps.terminal import Terminal
 
 RECORD = "gradients.json"
-COLUMNS = ("layers", "batch_norm", "lambda", "parameter", "shape", "relative_error", "skipped", "bound", "passed")
+COLUMNS = (
+    *("variant", "layers", "batch_norm", "lambda"),
+    *("parameter", "shape", "relative_error", "skipped", "bound", "passed"),
+)
 
 
 def execute(config: GradientCheck, options: Options) -> None:
-    """Print the table, store it beside the results, and fail if an error exceeds its bound.
+    """Print the tables, store them beside the results, and fail if an error exceeds its bound.
 
     Raises:
         PipelineError: a gradient is wrong, which is a bug of ours.
     """
     with single_thread():
-        rows = tuple(check(config, options.seed))
-        checked = Checked(config, options.seed, STEP, FLOOR, CLASSES, rows, provenance())
+        rows = tuple(check(config, VARIANTS, options.seed))
+        checked = Checked(config, options.seed, STEP, FLOOR, CLASSES, rows, provenance(), VARIANTS)
     terminal = Terminal(highlight=False)
-    terminal.print(_screen(rows))
+    terminal.print(_screen([row for row in rows if not row.variant]))
+    terminal.print(_variants(rows))
     folder = make_folder(options.artifacts / NAME)
     write_csv(folder / "gradients.csv", _frame(rows))
     write_json(folder / RECORD, json.loads(canonical_json(checked)))
@@ -90,7 +95,7 @@ def _frame(rows: Iterable[Compared]) -> pd.DataFrame:
     """Return the rows as gradients.csv lists them."""
     cells = [
         (
-            *(row.layers, row.batch_norm, row.lambda_, row.parameter, "x".join(map(str, row.shape))),
+            *(row.variant, row.layers, row.batch_norm, row.lambda_, row.parameter, "x".join(map(str, row.shape))),
             *(row.relative_error, row.skipped, row.bound, row.passed),
         )
         for row in rows
@@ -109,10 +114,26 @@ def _screen(rows: Sequence[Compared]) -> screen.Table:
     )
     networks: dict[tuple[int, str, float], list[str]] = {}
     for row in rows:
-        error = "none" if row.relative_error is None else f"{row.relative_error:.0e}"
-        text = f"{row.parameter}\N{NO-BREAK SPACE}{error}"
-        cell = text if row.passed else f"[bold red]{text}[/]"
-        networks.setdefault((row.layers, row.batch_norm, row.lambda_), []).append(cell)
-    for (layers, batch_norm, lambda_), cells in networks.items():
-        table.add_row(str(layers), batch_norm, f"{lambda_:g}", "  ".join(cells))
+        networks.setdefault((row.layers, row.batch_norm, row.lambda_), []).append(_marked(row))
+    for (layers, batch_norm, lambda_), errors in networks.items():
+        table.add_row(str(layers), batch_norm, f"{lambda_:g}", "  ".join(errors))
     return table
+
+
+def _variants(rows: Iterable[Compared]) -> screen.Table:
+    """Lay the variants out for a terminal: the largest error of each with each lambda, what fails in red."""
+    groups = by_variant(rows)
+    compared = {group[0].variant: str(len(group)) for group in groups}
+    lambdas = dict.fromkeys(group[0].lambda_ for group in groups)
+    worst = {(group[0].variant, group[0].lambda_): _marked(largest(group)) for group in groups}
+    table = screen.Table("variant", "compared", *(f"lambda {lambda_:g}" for lambda_ in lambdas))
+    table.title = "variants: the largest relative error, and of which parameter"
+    for variant, count in compared.items():
+        table.add_row(variant, count, *(worst[variant, lambda_] for lambda_ in lambdas))
+    return table
+
+
+def _marked(row: Compared) -> str:
+    """Return a parameter and its error as one word, which no line breaks; in red where it fails."""
+    text = f"{row.parameter}={'none' if row.relative_error is None else f'{row.relative_error:.0e}'}"
+    return text if row.passed else f"[bold red]{text}[/]"

@@ -5,19 +5,20 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.report.document import Block, Bullets, Section, Table, Text
 from pipeline.report.findings import listed
+from sweeps.answers import gradient_variants
 from sweeps.gradient_check import Checked, Compared
 
 TITLE = "i) Gradient check"
 
 
 def section(checked: Checked) -> Section:
-    """Return how the gradients were checked, what came out in words, and a table for each depth."""
+    """Return how the gradients were checked, what came out in words, and the tables: by depth, and of the variants."""
     return Section(TITLE, tuple(_blocks(checked)))
 
 
 def verdict(rows: Sequence[Compared]) -> str:
     """Return whether the gradients are right, in a sentence that names the worst."""
-    worst = max(rows, key=lambda row: math.inf if row.relative_error is None else row.relative_error)
+    worst = gradient_variants.largest(rows)
     wrong = [row for row in rows if not row.passed]
     if not wrong:
         return (
@@ -41,7 +42,8 @@ def _error(row: Compared) -> str:
 
 def _blocks(checked: Checked) -> Iterator[Block]:
     asked, rows = checked.configuration, checked.rows
-    depths = list(dict.fromkeys(row.layers for row in rows))
+    base = [row for row in rows if not row.variant]
+    depths = list(dict.fromkeys(row.layers for row in base))
     hidden = ["-".join(map(str, asked.hidden[: layers - 1])) for layers in depths]
     lambdas = dict.fromkeys(f"{row.lambda_:g}" for row in rows)
     skipped, entries = left_out(rows)
@@ -66,7 +68,8 @@ def _blocks(checked: Checked) -> Iterator[Block]:
         "has no bias, as batch norm would subtract it again."
     )
     for layers in depths:
-        yield _errors([row for row in rows if row.layers == layers], layers)
+        yield _errors([row for row in base if row.layers == layers], layers)
+    yield from gradient_variants.blocks(checked)
 
 
 def _failures(rows: Iterable[Compared]) -> list[str]:
