@@ -43,10 +43,10 @@ def arrays(rows: int = ROWS) -> dict[str, np.ndarray]:
     return {"x_train": x, "y_train": y}
 
 
-def npz(folder: Path, rows: int = ROWS) -> Path:
-    """Write the data set as a user's own file, and return its path."""
-    path = folder / "tiny.npz"
-    np.savez(path, **arrays(rows))
+def npz(folder: Path, rows: int = ROWS, shape: tuple[int, ...] = (D,)) -> Path:
+    """Write the data set as a user's own file, whose rows may be images of a `shape`, and return its path."""
+    path, written = folder / "tiny.npz", arrays(rows)
+    np.savez(path, **written | {"x_train": written["x_train"].reshape(rows, *shape)})
     return path
 
 

@@ -69,6 +69,11 @@ def test_levels_that_set_different_parameters_are_refused_since_a_trial_could_li
         Factor("norm", (Level("norm", {"batch_norm": "before"}), Level("precise", {"statistics": "precise"})))
 
 
+def test_levels_of_one_setting_are_refused_whatever_they_are_called() -> None:
+    with pytest.raises(ConfigError, match=r"batch must have levels that differ, got \('a', 'b'\)"):
+        Factor("batch", (Level("a", {"batch_size": 5}), Level("b", {"batch_size": 5})))
+
+
 def test_a_factor_may_have_one_level_which_has_nothing_to_be_compared_with() -> None:
     one = Factor("batch", levels("batch_size", (5,)))
     assert one.baseline(one.levels[0]) == "5"

@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 from pipeline.errors import require
+from pipeline.spec.canonical import canonical_json
 from pipeline.spec.parameters import Setting, parameter
 from pipeline.spec.trial import TrialSpec
 
@@ -49,6 +50,8 @@ class Factor:
         require(0 < len(set(labels)) == len(labels), self.name, "must be different, and at least one", tuple(labels))
         if len({frozenset(level.setting) for level in self.levels}) > 1:  # a trial could lie in two of them
             raise ValueError(f"levels of {self.name} must set the same parameters, got {labels}")
+        distinct = len({canonical_json(level.setting) for level in self.levels})
+        require(distinct == len(labels), self.name, "must have levels that differ", tuple(labels))
 
     def level(self, label: str) -> Level:
         """Return the level called `label`."""

@@ -33,6 +33,10 @@ ROWS = 800
 
 SMALL = "--batch-size 10"
 SMALLEST: Mapping[str, str] = {
+    "depth": "--batch-size 10 --networks 5 5-4",
+    "lambda": "--batch-size 10 --network.hidden 5",
+    "init-sensitivity": "--batch-size 10 --hidden 5 --sigma.values 0.1 0.001",
+    "random-search": "--batch-size 10 --space.hidden 5 5-4",
     "two-layer": "--batch-size 10 --hidden 4 --long-step-size 1",
     "optimizers": "--batch-size 10 --hidden 5 4 --names sgd adam --etas.values 0.01 0.1",
     "width": "--batch-size 10 --units 3 4 --layers 3",
@@ -44,8 +48,12 @@ SMALLEST: Mapping[str, str] = {
     "activations": "--batch-size 10 --hidden 5 4 --names relu sigmoid --etas.values 0.01 0.1",
     "overfit": "--batch-size 5 --networks 5 5-4 --train-rows 200",
     "training-stats": "--batch-size 10 --hidden 5 4",
+    "augmentation": "--batch-size 10 --hidden 5",
 }
 """Flags that make a smoke run smaller still, so that it says the same of the machine in less time; else SMALL."""
+
+OF_IMAGES = {"augmentation", "batch-norm"}
+"""Sweeps that change images: they get rows that are some."""
 
 KILLED = (0.0, 0.3, 0.7)
 """After what share of the packs a run is killed: before the first is stored, within the first stage, late."""
@@ -72,8 +80,9 @@ class Finished:
 
 def command(name: str, folder: Path, jobs: int = 1) -> list[str]:
     """Return the command line of a smoke run whose artifacts go into `folder`."""
-    data = ["--dataset", str(rig.npz(folder, ROWS)), "--artifacts", str(folder / "out")]
-    return [name, "--scale", "smoke", "--jobs", str(jobs), *data, *SMALLEST.get(name, SMALL).split()]
+    data = rig.npz(folder, ROWS, (1, 2, 3) if name in OF_IMAGES else (rig.D,))
+    where = ["--dataset", str(data), "--artifacts", str(folder / "out")]
+    return [name, "--scale", "smoke", "--jobs", str(jobs), *where, *SMALLEST.get(name, SMALL).split()]
 
 
 @pytest.fixture(scope="module", params=NAMES)

@@ -16,6 +16,7 @@ from pipeline.spec import Factor, Setting, TrialSpec, levels, parameter
 from sweeps import SWEEPS
 from sweeps.answers.comparison_results import question
 from sweeps.answers.comparison_sections import sections
+from sweeps.batch_norm import BatchNorm
 from sweeps.cli import Options, changed
 from sweeps.comparison import Compared, Comparison, best_eta, budgets, stages
 from sweeps.grid import Values
@@ -239,6 +240,20 @@ def test_its_tables_say_how_the_rates_were_chosen_and_what_was_compared(
     assert "was chosen before, on the validation rows and with other seeds (1 pair), from 0.001, 0.01 and 0.1" in str(
         text
     )
+
+
+@pytest.mark.parametrize("shape", [(6,), (1, 2, 3)], ids=["rows", "images"])
+def test_shifted_test_sets_are_those_of_images_and_a_stored_run_knows_which_it_had(
+    shape: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.session.LokyEngine", lambda _: rig.InProcess())
+    monkeypatch.setattr(BatchNorm, "figures", ())
+    config = BatchNorm(1, hidden=(4,), step_size=1, cycles=1, batch_size=20, places=("before",), statistics=("ema",))
+    data = rig.npz(tmp_path, shape=shape)
+    run(question(BatchNorm), config, Options(dataset=str(data), artifacts=tmp_path / "out", jobs=1))
+    [folder] = (tmp_path / "out" / "batch-norm").iterdir()
+    [record] = stored(question(BatchNorm), folder).records
+    assert bool(record.shifted_accuracy) == (len(shape) == 3)
 
 
 def table(path: Path) -> list[dict[str, str]]:

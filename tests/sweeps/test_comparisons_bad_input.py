@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
 import pytest
 import rig
 
@@ -67,6 +66,7 @@ WITHOUT_DATA: dict[str, str] = {
     "overfit --networks": r"network must be different, and at least one, got \(\)",
     "overfit --networks 5-x": "networks must be hidden sizes such as 50-30, got '5-x'",
     "two-layer --cycles 3 --step-size 8": r"schedule must be different, and at least one, got .*",
+    "augmentation --shift 0": r"augmentation must have levels that differ, got .*",
     # numbers
     "width --train-rows 0": "train rows must be a positive integer, got 0",
     "overfit --train-rows 20": "batch size must not exceed the 20 training rows, got 25",
@@ -85,6 +85,7 @@ WITHOUT_DATA: dict[str, str] = {
 }
 
 ON_PLAIN_ROWS: dict[str, str] = {
+    "augmentation": "augmentation must be of images, got 'the data set tiny'",
     "width --augment.mirror": "augmentation must be of images, got 'the data set tiny'",
     "dropout --augment.shift 2": "augmentation must be of images, got 'the data set tiny'",
     "batch-norm --augment.brightness 0.1": "augmentation must be of images, got 'the data set tiny'",
@@ -127,10 +128,7 @@ def test_what_does_not_fit_the_data_is_refused_in_a_run_and_in_its_plan(
 def test_augmentation_and_shifts_are_for_images_of_ones_own_as_well(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = rig.arrays()
-    images = rows["x_train"].reshape(-1, 1, 2, 3)
-    np.savez(tmp_path / "images.npz", x_train=images, y_train=rows["y_train"])
-    line = ["width", "--augment.mirror", "--plan", "--jobs", "1", "--dataset", str(tmp_path / "images.npz")]
+    line = ["width", "--augment.mirror", "--plan", "--jobs", "1", "--dataset", str(rig.npz(tmp_path, shape=(1, 2, 3)))]
     assert main([*line, "--units", "3", "--scale", "smoke", "--artifacts", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().err == ""
 
