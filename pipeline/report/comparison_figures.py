@@ -5,35 +5,33 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from pipeline.report import style
+from pipeline.report import cell_curves, cell_rows, flow, panels, running, shifted, style, training_validation
 from pipeline.report.comparison import Study
-from pipeline.report.tables import values_of
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A kind of figure: what draws it, and its caption in the report."""
+    """A kind of figure: what makes it inside the house style, and its caption in the report."""
 
-    draw: Callable[[Study], Figure]
+    make: Callable[[Study], Figure]
     caption: str
 
-
-def accuracy(study: Study) -> Figure:
-    """Draw the test accuracy of every seed, a line per cell."""
-    with style.house_style():
-        names = list(study.groups)
-        figure = style.new_figure(8, 0.8 + 0.3 * len(names), "Test accuracy", style.describe(study.records))
-        axes = figure.add_subplot()
-        for place, name in enumerate(names):
-            values = [100 * value for value in values_of(study.groups[name], "test_accuracy")]
-            axes.plot(values, [place] * len(values), "o", color=style.BLUE, alpha=0.65)
-        axes.set_yticks(range(len(names)), [study.called(name) for name in names])
-        axes.invert_yaxis()
-        axes.set_xlabel("test accuracy (%)")
-    return figure
+    def draw(self, study: Study) -> Figure:
+        """Return the figure of a study; one without trials says so."""
+        with style.house_style():
+            if study.groups:
+                return self.make(study)
+            figure = style.new_figure(8, 1, "Nothing to compare", style.describe([]))
+            style.nothing_to_show(figure.add_subplot(), "no trials")
+            return figure
 
 
 FIGURES: Mapping[str, Drawn] = {
-    name: Drawn(accuracy, "Test accuracy of every seed.")
-    for name in ("accuracy", "curves", "panels", "training-validation", "shifts", "flow", "running")
+    "accuracy": Drawn(cell_rows.accuracy, cell_rows.CAPTION),
+    "curves": Drawn(cell_curves.learning, cell_curves.CAPTION),
+    "panels": Drawn(panels.panels, panels.CAPTION),
+    "training-validation": Drawn(training_validation.gaps, training_validation.CAPTION),
+    "shifts": Drawn(shifted.shifts, shifted.CAPTION),
+    "flow": Drawn(flow.spreads, flow.CAPTION),
+    "running": Drawn(running.statistics, running.CAPTION),
 }

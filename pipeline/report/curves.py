@@ -161,16 +161,21 @@ def mark_cycle_ends(axes: Axes, ends: Iterable[float]) -> None:
 
 
 def _curve_limits(records: Sequence[TrialRecord], metric: str) -> tuple[float, float]:
-    """Fit the curves that completed (any, if none did); the untrained network may not squeeze the others."""
+    """Fit the curves that completed; any, if none did."""
     complete = [record for record in records if record.status is Status.COMPLETE] or records
     curves = [_values(record, name, metric) for record in complete for name, *_ in SETS]
+    return limits(curves, loss=metric != "accuracy")
+
+
+def limits(curves: Iterable[NDArray[np.float64]], *, loss: bool) -> tuple[float, float]:
+    """Return the ends of an axis that fits `curves`, untrained network first; it may not squeeze the others' losses."""
     finite = [curve[np.isfinite(curve)] for curve in curves]
-    trained = np.concatenate([curve[1:] for curve in finite])
-    every = np.concatenate(finite)
+    every = np.concatenate([*finite, []])
+    trained = np.concatenate([*(curve[1:] for curve in finite), []])
     if not len(every):
         return 0.0, 100.0
     low, high = float(every.min()), float(every.max())
-    if len(trained) and metric != "accuracy":
+    if len(trained) and loss:
         high = min(high, 1.1 * float(trained.max()))
     span = max(high - low, 1e-3)
     return max(low - 0.05 * span, 0.0), high + 0.05 * span

@@ -9,9 +9,6 @@ from pipeline.records import Chance, TrialRecord
 from pipeline.report import dots, style
 from pipeline.report.tables import by_setting, in_order, values_of
 
-FAR, LEAST = 1.5, 0.05
-"""How far above chance level the accuracies let go of it: in units of their own span, and as a share at least."""
-
 LETTERS = 72
 """How many fit in a row below the axis."""
 
@@ -53,8 +50,7 @@ def _panels(figure: Figure, records: Sequence[TrialRecord], chance: Chance) -> l
     Half a point would not be seen on an axis that reaches down to chance level; the axis is broken, and marked so.
     """
     values = values_of(records, "test_accuracy") or [chance.accuracy]
-    near = min(values) - chance.accuracy <= max(FAR * (max(values) - min(values)), LEAST)
-    if dots.lost(records) or near:
+    if dots.lost(records) or dots.near(values, chance):
         axes = figure.add_subplot()
         dots.fit(axes, records, chance.accuracy)
         return [axes]

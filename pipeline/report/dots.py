@@ -18,6 +18,9 @@ from pipeline.report.tables import values_of
 SHIFT, FAN = 0.26, 0.14
 """From batch norm to batch norm inside a place, and from the first seed to the last; 1 is from place to place."""
 
+FAR, LEAST = 1.5, 0.05
+"""How far above chance level the accuracies let go of it: in units of their own span, and as a share at least."""
+
 
 def norms_of(records: Iterable[TrialRecord]) -> list[str]:
     """Return the values of batch_norm that occur, in the order in which figures show them."""
@@ -97,3 +100,8 @@ def _has_mean(group: Sequence[TrialRecord], chance: Chance) -> bool:
 def lost(records: Iterable[TrialRecord]) -> bool:
     """Whether a trial did not complete."""
     return any(record.status is not Status.COMPLETE for record in records)
+
+
+def near(accuracies: Sequence[float], chance: Chance) -> bool:
+    """Whether chance level is near enough to the `accuracies` (shares) to share their axis."""
+    return min(accuracies) - chance.accuracy <= max(FAR * (max(accuracies) - min(accuracies)), LEAST)

@@ -1,7 +1,7 @@
 """The scales of initial weights as figures order, choose, colour and name them: He and its like first, then sigmas."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from matplotlib import colormaps
@@ -23,16 +23,17 @@ SCHEMES = {"he": "D", "xavier": "s"}
 COLORS = ListedColormap(colormaps["viridis"](np.linspace(0, 0.88, 256)))
 """From dark and small to light and large; without the yellow end, which is hard to see on white."""
 
+T = TypeVar("T")
+
 
 def in_order(inits: Iterable[InitSpec]) -> list[InitSpec]:
     """Return the different scales: first those without a sigma, then the others as they come."""
     return sorted(dict.fromkeys(inits), key=lambda init: init.sigma is not None)
 
 
-def spread_evenly(inits: Sequence[InitSpec]) -> list[InitSpec]:
-    """Return MOST of the scales, first and last among them, at even distances; all of them where they are fewer."""
-    places = np.linspace(0, len(inits) - 1, min(MOST, len(inits))).round().astype(int)
-    return [inits[place] for place in places]
+def spread_evenly(values: Sequence[T], most: int = MOST) -> list[T]:
+    """Return `most` of the values, first and last among them, at even distances; all of them where they are fewer."""
+    return [values[place] for place in np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int)]
 
 
 def line(init: InitSpec, inits: Sequence[InitSpec]) -> dict[str, Any]:

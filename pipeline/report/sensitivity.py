@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from pipeline.records import WINDOW, Chance, Spread, Status, TrialRecord
-from pipeline.report import dots, scales, style
+from pipeline.report import decades, dots, scales, style
 from pipeline.report.curves import line_legend, mark_cycle_ends
 from pipeline.report.tables import in_order
 from pipeline.spec import InitSpec
@@ -216,7 +216,7 @@ def spread_at_initialisation(
             return figure
         grid = figure.subplots(2, len(norms), sharey="row", squeeze=False)
         for row, part in zip(grid, ("activations", "gradients"), strict=True):
-            zero = _log_axis(row[0], [value for spread in spreads for value in getattr(spread, part)])
+            zero = decades.log_axis(row[0], [value for spread in spreads for value in getattr(spread, part)])
             for axes, norm in zip(row, norms, strict=True):
                 for init in inits:
                     group = [s for s in spreads if (s.init, s.batch_norm) == (init, norm)]
@@ -249,27 +249,3 @@ def _spread_lines(axes: Axes, replicates: Sequence[Sequence[float]], line: Mappi
         axes.plot(np.where(replicate == 0, zero, replicate), linewidth=0.6, alpha=0.6, color=line["color"])
     mean = values.mean(axis=0)
     axes.plot(np.where(mean == 0, zero, mean), linewidth=2, markersize=4, **line)
-
-
-def _log_axis(axes: Axes, values: Sequence[float]) -> float:
-    """Make y logarithmic over whole decades that hold the positive `values`; return where on it the zeros lie.
-
-    Where there are zeros, that is half a decade or more below the others, and labelled. The axis keeps away from the
-    ends of what floats can hold.
-    """
-    positive = np.array([value for value in values if 0 < value < math.inf] or [1.0])
-    exponents = np.log10(positive.clip(1e-250, 1e250))
-    low = math.floor(exponents.min())
-    high = max(math.ceil(exponents.max()), low + 1)
-    step = math.ceil((high - low) / 5)
-    decades = list(range(low, high + 1, step))
-    ticks, labels = [10.0**decade for decade in decades], [f"$10^{{{decade}}}$" for decade in decades]
-    zero = float(10.0 ** (low - max(0.5, 0.1 * (high - low))))
-    axes.set_yscale("log")
-    if 0 in values:
-        ticks, labels = [zero, *ticks], ["0", *labels]
-    margin = 10.0 ** (0.04 * (high - low))
-    axes.set_ylim(ticks[0] / margin, 10.0**high * margin)
-    axes.set_yticks(ticks, labels)
-    axes.yaxis.set_minor_locator(NullLocator())
-    return zero
