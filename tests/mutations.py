@@ -16,7 +16,13 @@ ROOT = Path(__file__).resolve().parents[1]
 CONTRACTS = tuple(f"tests/contracts/{path.name}" for path in sorted((ROOT / "tests/contracts").glob("*_contract.py")))
 """Those of the core's tables; the sweeps' own contract is none of its tests."""
 
-TESTS = ("tests/test_train.py", "tests/test_evaluate.py", "tests/core", *CONTRACTS)
+TESTS = (
+    *(f"tests/{name}.py" for name in ("test_train_oracle", "test_train", "test_train_dropout", "test_evaluate")),
+    "tests/core",
+    *CONTRACTS,
+)
+"""The oracle, which notices most, comes first: a mutant is done with when one test fails."""
+
 HELPERS = ("tests/reference.py", "tests/small.py", "pyproject.toml", "pipeline")
 
 
@@ -165,8 +171,8 @@ MUTATIONS = [
     Mutation(
         "measuring uses the statistics of what it measures",
         "train.py",
-        "statistics = network.averages or network.statistics(",
-        "statistics = network.statistics(",
+        "        if epoch:\n",
+        "        if epoch < 0:\n",
     ),
     Mutation(
         "validation updates the moving averages",
@@ -200,6 +206,142 @@ MUTATIONS = [
     ),
     Mutation(
         "a loss is recorded a step late", "train.py", "run.batch_losses[:, step],", "run.batch_losses[:, step - 1],"
+    ),
+    Mutation(
+        "a mini-batch's accuracy counts ties as right",
+        "core/losses.py",
+        "np.isfinite(picked)):",
+        "np.isfinite(picked)) + shifted.size:",
+    ),
+    Mutation(
+        "layer norm takes its mean over the batch",
+        "core/layers.py",
+        "s -= s.mean(axis=2, keepdims=True)",
+        "s -= s.mean(axis=1, keepdims=True)",
+    ),
+    Mutation(
+        "layer norm divides by H - 1",
+        "core/layers.py",
+        "np.square(s).mean(axis=2)",
+        "np.square(s).sum(axis=2) / max(s.shape[2] - 1, 1)",
+    ),
+    Mutation(
+        "layer norm's gradient lacks the term of the mean",
+        "core/layers.py",
+        "    g -= g.mean(axis=2, keepdims=True)\n",
+        "",
+    ),
+    Mutation(
+        "layer norm's gradient lacks the term of the variance",
+        "core/layers.py",
+        "    g -= normalised * along\n",
+        "",
+    ),
+    Mutation(
+        "layer norm scales the gradient by gamma outside of its means",
+        "core/layers.py",
+        "    g *= gamma[:, None, :]\n    along = (g * normalised).mean(axis=2, keepdims=True)\n",
+        "    along = (g * normalised).mean(axis=2, keepdims=True)\n    g *= gamma[:, None, :]\n",
+    ),
+    Mutation(
+        "a skip adds what the layer after its start puts out",
+        "core/network.py",
+        "out += outputs[start]",
+        "out += outputs[start + 1]",
+    ),
+    Mutation(
+        "the gradient through a skip is not added",
+        "core/network.py",
+        "g += affine_gradients[end]",
+        "g += 0 * affine_gradients[end]",
+    ),
+    Mutation(
+        "the gradient through a skip is that of the layer after its end",
+        "core/network.py",
+        "g += affine_gradients[end]",
+        "g += affine_gradients[min(end + 1, self.depth - 1)]",
+    ),
+    Mutation(
+        "layers under a skip keep their norm and bias",
+        "spec/network.py",
+        "return not self.skip_norm and any(",
+        "return self.skip_norm and any(",
+    ),
+    Mutation(
+        "one layer too many is normalised",
+        "spec/network.py",
+        "range(1, 1 + (self.num_bn_layers or len(self.hidden)))",
+        "range(1, 2 + (self.num_bn_layers or len(self.hidden)))",
+    ),
+    Mutation(
+        "layers without batch norm have no bias either",
+        "spec/network.py",
+        'self.batch_norm == "before" and self.norm_of(layer) == "before"',
+        'self.batch_norm == "before"',
+    ),
+    Mutation(
+        "layer norm has no bias before it, as batch norm",
+        "spec/network.py",
+        'self.batch_norm == "before" and self.norm_of(layer) == "before"',
+        'self.norm_of(layer) == "before"',
+    ),
+    Mutation(
+        "dropout's mask is not applied backwards",
+        "core/network.py",
+        "            g *= cache.mask\n",
+        "            g *= 1\n",
+    ),
+    Mutation(
+        "dropout's mask loses its scale backwards",
+        "core/network.py",
+        "            g *= cache.mask\n",
+        "            g *= cache.mask > 0\n",
+    ),
+    Mutation(
+        "dropout does not scale", "core/layers.py", "((uniform < below) * scale)", "((uniform < below) * scale / scale)"
+    ),
+    Mutation(
+        "keep is the probability to drop",
+        "core/layers.py",
+        "((uniform < below) * scale)",
+        "((uniform > below) * scale)",
+    ),
+    Mutation(
+        "every trial draws masks of its own",
+        "core/layers.py",
+        "rng.random((B, 1, H), np.float32)",
+        "rng.random((B, len(keep), H), np.float32)",
+    ),
+    Mutation(
+        "all layers have the mask of the first",
+        "core/network.py",
+        "masks[layer - 1] if masks",
+        "masks[0][:, :, : self.spec.hidden[layer - 1]] if masks",
+    ),
+    Mutation(
+        "averages from zeros start at a variance of one",
+        "core/layers.py",
+        "Moments(np.zeros_like(new.mean), np.zeros_like(new.variance))",
+        "Moments(np.zeros_like(new.mean), np.ones_like(new.variance))",
+    ),
+    Mutation(
+        "a chosen start of averages is ignored",
+        "core/network.py",
+        "if self.averages else start(new)",
+        "if self.averages else None",
+    ),
+    Mutation("half the penalty is the whole", "train.py", "trial.l2_factor * trial.lambda_", "trial.lambda_"),
+    Mutation(
+        "after a drop the survivors inherit the keeps of the first lanes",
+        "train.py",
+        "self.keep = self.keep[kept]",
+        "self.keep = self.keep[: len(kept)]",
+    ),
+    Mutation(
+        "every epoch has the same masks",
+        "train.py",
+        "return dropout_masks(self.noise, ",
+        "return dropout_masks(np.random.default_rng(self.step % 5), ",
     ),
     Mutation("a layer's spread divides by n - 1", "core/spread.py", "axis=(1, 2), dtype", "axis=(1, 2), ddof=1, dtype"),
     Mutation("the penalty counts as gradient", "core/spread.py", "np.zeros(network.size", "np.ones(network.size"),

@@ -21,7 +21,7 @@ LAYER = 4000
 """Bytes that a hidden layer costs however few units it has: the heads of its arrays, their names."""
 
 KEPT = {"none": 1, "before": 2, "after": 3}
-"""Arrays (M, B, H) that the forward pass keeps of a hidden layer, by batch norm."""
+"""Arrays (M, B, H) that the forward pass keeps of a hidden layer, by where it is normalised."""
 
 LISTED = 4
 """Hidden sizes that a refusal lists at most."""
@@ -38,21 +38,25 @@ def pack_bytes(pack: Pack) -> int:
     """
     trial, M = pack.trials[0], len(pack.trials)
     network, data = trial.network, trial.data
-    size, kept = np.dtype(network.dtype).itemsize, KEPT[network.batch_norm]
+    size = np.dtype(network.dtype).itemsize
     matrices = [fan_in * units for fan_in, units in pairwise((data.inputs, *network.hidden, data.classes))]
     parameters = M * size * (sum(matrices) + 3 * sum(network.hidden) + data.classes)
     states = _states(trial.optimizer)
-    # Bytes per row: one array of all hidden layers; the layer in hand, the scores and what becomes of them; a copy.
+    # Bytes per row: one array of all hidden layers, and what is kept of them; the layer in hand, the scores and what
+    # becomes of them; a copy.
     layers = M * size * sum(network.hidden)
+    kept = M * size * sum(KEPT[network.norm_of(layer)] * units for layer, units in enumerate(network.hidden, start=1))
+    if any(member.keep < 1 for member in pack.trials):
+        kept += 2 * layers  # the masks, and what they leave
     at_hand = M * size * (3 * max(network.hidden, default=0) + 4 * data.classes)
     copy = 0 if network.dtype == "float32" else size * data.inputs
     # The gradients of the last mini-batch, with the inputs they keep, are there until the next ones are.
-    batch = trial.batch_size * ((kept + 3) * layers + at_hand + size * data.inputs)
+    batch = trial.batch_size * (kept + 3 * layers + at_hand + size * data.inputs)
     comes_and_goes = (
         2 * np.dtype(float).itemsize * max(matrices),
         batch + M * size * max(matrices) * (3 if states else 1),
         _statistics_bytes(pack.trials[0], M * size) if network.batch_norm != "none" else 0,
-        min(CHUNK, max(data.n_train, data.n_val, data.n_test)) * (at_hand + copy),
+        min(CHUNK, max(data.n_train, data.n_val, data.n_test)) * (at_hand + copy + bool(network.skips) * layers),
     )
     return (1 + states) * parameters + max(comes_and_goes) + LAYER * len(network.hidden)
 
@@ -122,8 +126,10 @@ def _seen(path: Path) -> str:
 
 
 def _states(optimizer: OptimizerSpec) -> int:
-    """Return how many arrays of its own an optimizer keeps for every parameter."""
-    return len(OPTIMIZERS[optimizer.name].init({"W1": np.zeros((1, 1, 1))}))
+    """Return how many numbers of its own an optimizer keeps for every one of a network; a few for all are none."""
+    parameters = {"W1": np.zeros((1, 100, 100))}
+    state = OPTIMIZERS[optimizer.name].init(parameters)
+    return sum(array.size for array in state.values()) // parameters["W1"].size
 
 
 def _of(pack: Pack, size: int) -> str:
