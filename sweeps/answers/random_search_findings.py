@@ -40,7 +40,7 @@ def _bought(answer: Found, best: Mapping[str, Any]) -> Iterator[str]:
     if not best["differences"]:
         yield "The winner is the default network itself."
     for difference in best["differences"].values():
-        yield effect("the searched setting instead of the default", "of the final networks", Estimate(**difference))
+        yield effect("choosing the winner rather than the default", "of the final networks", Estimate(**difference))
     tested = best["test_accuracy_by_role"].get("default")
     if tested and best["differences"]:
         yield (

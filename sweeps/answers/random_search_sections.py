@@ -79,11 +79,12 @@ def _pictures(answer: Found) -> Iterator[Picture]:
 def _what_was_run(answer: Found) -> str:
     config, search = answer.configuration, answer.results[0].stage
     fixed = [f"{NAMES[name]} {shown(value)}" for name, value in config.fixed.items()]
-    others = f" Fixed were {listed(fixed)}." if fixed else ""
+    others = f" Fixed: {listed(fixed)}." if fixed else ""
+    breadth = ", as many settings tell more than few repeats" if search.replicates == 1 else ""
     return (
         f"{config.search.count} settings of {listed(NAMES[name] for name in config.searched)} were proposed by "
         f"Optuna's sampler {config.search.sampler} and trained on {rows(search.fixed.data)} with "
-        f"{counted(search.replicates, 'pair')} of seeds each, as many settings tell more than few repeats. The best "
+        f"{counted(search.replicates, 'pair')} of seeds each{breadth}. The best "
         f"{config.confirm.finalists} of them were trained again, longer and with fresh seeds, and the best mean there "
         "is the winner. Both stages are judged on validation rows alone. The final stage chooses nothing: it trains "
         f"the winner and the network of the handouts, again with fresh seeds, and tests them.{others}"
@@ -99,7 +100,10 @@ def _space(answer: Found) -> Table:
         else:
             ends = f"{number(dimension.low)} to {number(dimension.high)}"
             lines.append((NAMES[name], ends, "evenly" if name == "keep" else "on a log scale"))
-    return Table("What was searched.", ("parameter", "values", "how"), tuple(lines), labels=3)
+    caption = (
+        "What was searched; the learning rate is the largest of a cycle, keep the probability to keep a hidden unit."
+    )
+    return Table(caption, ("parameter", "values", "how"), tuple(lines), labels=3)
 
 
 def _stages(results: Sequence[StageResult]) -> Table:
@@ -172,6 +176,7 @@ def _tested(best: Mapping[str, Any]) -> Table:
             *("test accuracy (%)", "sd (points)", "n"),
         ),
         tuple(lines),
+        labels=3,
     )
 
 
