@@ -16,7 +16,7 @@ from pipeline.records import Curves, Status, TrialRecord
 from pipeline.report import tables
 from pipeline.run.blas import single_thread
 from pipeline.run.engines import Failure
-from pipeline.run.plan import Plan
+from pipeline.run.plan import Plan, StagePlan
 from pipeline.run.samplers import LogRange
 from pipeline.run.stage import Listed, Search, Stage, StageResult
 from pipeline.run.study import Study
@@ -266,3 +266,18 @@ def dies(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, after: int) -> 
         return answer
 
     monkeypatch.setattr(owner, name, wrapped)
+
+
+def task(folder: Path, lambdas: tuple[float, ...] = LAMBDAS, *, final: bool = False, **how: object) -> Task:
+    """Return the first pack of a stage, whose outcome goes to `folder`."""
+    stage = listed("final" if final else "search", lambdas, 1, final=final, **how)
+    [only] = next(StagePlan(Plan(0, folder), stage, {}).rounds())
+    only.result.parent.mkdir(exist_ok=True, parents=True)
+    if only.networks:
+        only.networks.mkdir(exist_ok=True)
+    return only
+
+
+def split_of(task: Task, cache: Path) -> Path:
+    """Return the folder of the rows of a task, prepared in `cache`."""
+    return prepare(dataset(), task.trials.trials[0].data, cache)

@@ -22,6 +22,7 @@ from pipeline.spec import (
     SIGMAS,
     AugmentSpec,
     DataSpec,
+    EvaluationSpec,
     InitSpec,
     NetworkSpec,
     OptimizerSpec,
@@ -194,6 +195,9 @@ def test_stored_text_that_is_no_spec_is_damaged_data_in_one_line(text):
 NUMBERS = "must be a positive number"
 INTEGERS = "must be a positive integer"
 
+PARTIAL = "num bn layers must lie in 1..2, the hidden layers (for none of them: batch norm none)"
+SKIP = "skips must lead from one of the hidden layers 1..3 to a later one"
+
 INVALID = [
     (lambda: NetworkSpec(hidden=(50, 0)), f"hidden sizes {INTEGERS}, got 0"),
     (lambda: NetworkSpec(hidden=(-5,)), f"hidden sizes {INTEGERS}, got -5"),
@@ -208,6 +212,32 @@ INVALID = [
     (lambda: NetworkSpec(bn_alpha=1.0), "bn alpha must lie in [0, 1), got 1.0"),
     (lambda: NetworkSpec(bn_alpha=-0.1), "bn alpha must lie in [0, 1), got -0.1"),
     (lambda: NetworkSpec(bn_alpha=math.nan), "bn alpha must lie in [0, 1), got nan"),
+    (
+        lambda: NetworkSpec(batch_norm="none", layer_norm="befor"),
+        "layer norm must be one of none, before, after, got 'befor'; did you mean 'before'?",
+    ),
+    (
+        lambda: NetworkSpec(layer_norm="after"),
+        "batch norm and layer norm must not normalise the same layers, got ('before', 'after')",
+    ),
+    (
+        lambda: NetworkSpec(bn_start="zero"),
+        "bn start must be one of first_batch, zeros, standard, got 'zero'; did you mean 'zeros'?",
+    ),
+    *((lambda n=n: NetworkSpec(num_bn_layers=n), f"{PARTIAL}, got {n}") for n in (0, 3, -1, 1.5)),
+    (
+        lambda: NetworkSpec((50,), batch_norm="none", num_bn_layers=1),
+        "num bn layers must come with batch norm or layer norm, got 1",
+    ),
+    *(
+        (lambda skip=skip: NetworkSpec((4, 4, 4), skips=((1, 3), skip)), f"{SKIP}, got {skip}")
+        for skip in ((0, 2), (2, 4), (3, 1), (2, 2))
+    ),
+    (
+        lambda: NetworkSpec((5, 4, 3), skips=((1, 3),)),
+        "skip 1-3 must join layers of equal width, got (5, 3)",
+    ),
+    (lambda: NetworkSpec((4, 4, 4), skips=((1, 3), (1, 3))), "skips must be different, got ((1, 3), (1, 3))"),
     (
         lambda: NetworkSpec(dtype="float23"),
         "dtype must be one of float32, float64, got 'float23'; did you mean 'float32'?",
@@ -244,6 +274,22 @@ INVALID = [
     (lambda: TrialSpec(DATA, lambda_=-0.1), "lambda must be a number >= 0, got -0.1"),
     (lambda: TrialSpec(DATA, lambda_=math.nan), "lambda must be a number >= 0, got nan"),
     (lambda: TrialSpec(DATA, lambda_=math.inf), "lambda must be a number >= 0, got inf"),
+    *(
+        (lambda keep=keep: TrialSpec(DATA, keep=keep), f"keep must be a probability in (0, 1], got {keep}")
+        for keep in (0.0, -0.5, 1.1, math.nan)
+    ),
+    (
+        lambda: TrialSpec(DATA, l2_factor=2.0),
+        "l2 factor must be 1 (lambda * sum W^2, DD2424) or 0.5 (CS231n), got 2.0",
+    ),
+    (
+        lambda: TrialSpec(replace(DATA, shape=()), augment=AugmentSpec(mirror=True)),
+        "augmentation must be of images, got 'the data set digits'",
+    ),
+    (
+        lambda: TrialSpec(DATA, NetworkSpec(batch_norm="none"), evaluation=EvaluationSpec("precise")),
+        "statistics must be ema without batch norm, which has none, got 'precise'",
+    ),
     (lambda: Pack(()), "a pack must hold at least one trial, got 0"),
 ]
 
@@ -256,8 +302,31 @@ def test_an_invalid_value_is_refused_in_one_line(build, message):
 
 
 def test_the_limits_themselves_are_valid():
-    assert TrialSpec(DATA, NetworkSpec(hidden=(), bn_alpha=0.0), batch_size=1000, lambda_=0.0)
+    assert TrialSpec(DATA, NetworkSpec(hidden=(), bn_alpha=0.0), batch_size=1000, lambda_=0.0, keep=1.0)
+    assert TrialSpec(DATA, NetworkSpec((4, 4), num_bn_layers=2, skips=((1, 2),)), keep=1e-9, l2_factor=0.5)
     assert ScheduleSpec(eta_min=0.1, eta_max=0.1, step_size=1, cycles=1).epochs == 2
+
+
+@pytest.mark.parametrize(
+    ("how", "norms", "biases"),
+    [
+        ({}, "bbbbb", "-----+"),
+        ({"batch_norm": "after"}, "aaaaa", "++++++"),
+        ({"batch_norm": "none"}, "nnnnn", "++++++"),
+        ({"batch_norm": "none", "layer_norm": "before"}, "bbbbb", "++++++"),
+        ({"num_bn_layers": 2}, "bbnnn", "--++++"),
+        ({"skips": ((1, 3), (3, 5))}, "bnbnb", "-----+"),  # equation (40) has neither a norm nor a bias inside
+        ({"skips": ((1, 3), (3, 5)), "batch_norm": "none"}, "nnnnn", "+-+-++"),
+        ({"skips": ((1, 3), (3, 5)), "batch_norm": "none", "layer_norm": "after"}, "anana", "+-+-++"),
+        ({"skips": ((1, 3), (3, 5)), "skip_norm": True}, "bbbbb", "-----+"),
+        ({"skips": ((1, 5),), "num_bn_layers": 1}, "bnnnn", "----++"),
+        ({"skips": ((1, 2), (2, 3))}, "bbbbb", "-----+"),  # nothing lies between
+    ],
+)
+def test_which_layers_are_normalised_and_which_have_a_bias(how, norms, biases):
+    network = NetworkSpec((4,) * 5, **how)
+    assert "".join(network.norm_of(layer)[0] for layer in range(1, 6)) == norms
+    assert "".join("-+"[network.has_bias(layer)] for layer in range(1, 7)) == biases
 
 
 def test_a_setting_is_read_back_by_name_and_leaves_the_rest():

@@ -127,9 +127,9 @@ def _seen(path: Path) -> str:
 
 def _states(optimizer: OptimizerSpec) -> int:
     """Return how many numbers of its own an optimizer keeps for every one of a network; a few for all are none."""
-    parameters = {"W1": np.zeros((1, 100, 100))}
-    state = OPTIMIZERS[optimizer.name].init(parameters)
-    return sum(array.size for array in state.values()) // parameters["W1"].size
+    matrix = np.zeros((1, 100, 100))
+    state = OPTIMIZERS[optimizer.name].init({"W1": matrix})
+    return sum(array.size for array in state.values()) // matrix.size
 
 
 def _of(pack: Pack, size: int) -> str:

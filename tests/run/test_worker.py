@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rig
+from rig import split_of, task
 
 from pipeline.core.layers import Moments
 from pipeline.core.network import Network
@@ -16,9 +17,8 @@ from pipeline.data.augment import PixelScale
 from pipeline.data.shifts import ShiftedRows
 from pipeline.errors import DataError, HostError
 from pipeline.evaluate import measure, predict
-from pipeline.records import WINDOW, Row, Status
+from pipeline.records import Row, Status
 from pipeline.run import worker
-from pipeline.run.plan import Plan, StagePlan
 from pipeline.run.worker import Outcome, Task, compute, read_outcome, waiting, work
 from pipeline.spec import SHIFTS, STATISTICS, AugmentSpec, EvaluationSpec, InitSpec, NetworkSpec, Pack
 from pipeline.statistics import statistics_for
@@ -28,20 +28,6 @@ from pipeline.train import train
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
-
-
-def task(folder: Path, lambdas: tuple[float, ...] = rig.LAMBDAS, *, final: bool = False, **how: object) -> Task:
-    """Return the first pack of a stage, whose outcome goes to `folder`."""
-    stage = rig.listed("final" if final else "search", lambdas, 1, final=final, **how)
-    [only] = next(StagePlan(Plan(0, folder), stage, {}).rounds())
-    only.result.parent.mkdir(exist_ok=True, parents=True)
-    if only.networks:
-        only.networks.mkdir(exist_ok=True)
-    return only
-
-
-def split_of(task: Task, cache: Path) -> Path:
-    return prepare(rig.dataset(), task.trials.trials[0].data, cache)
 
 
 def test_an_outcome_is_read_back_as_it_was_computed(tmp_path: Path, cache: Path) -> None:
@@ -72,45 +58,6 @@ def test_a_record_says_what_ran_where_and_has_a_row_per_epoch(tmp_path: Path, ca
         assert curves.eta[1] == pytest.approx(0.1)
         accuracies = np.array([*curves.train_accuracy, *curves.val_accuracy]) * 144
         np.testing.assert_allclose(accuracies, accuracies.round(), atol=1e-9)  # counts / 144, and / 16
-
-
-def counting(pack, split):
-    """Train, but with the number of the step, plus 1000 for every trial, in place of its loss."""
-    for report in train(pack, split):
-        steps = np.arange(report.step)[report.step - report.batch_losses.shape[1] :] + 1.0
-        yield dataclasses.replace(report, batch_losses=1000.0 * report.trials[:, None] + steps)
-
-
-def test_batch_losses_are_means_over_50_steps_across_epochs_and_an_unfinished_window_is_left_out(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """112 steps, 8 an epoch: the mean of 1 to 50 is 25.5, of 51 to 100 75.5, and 12 steps are left."""
-    monkeypatch.setattr(worker, "train", counting)
-    item = task(tmp_path, cycles=7)
-    records = compute(item, open_split(split_of(item, cache))).records
-    assert [record.batch_losses for record in records] == [(25.5, 75.5), (1025.5, 1075.5), (2025.5, 2075.5)]
-
-
-def test_a_trial_that_diverged_keeps_the_windows_of_the_epochs_that_it_finished(tmp_path: Path, cache: Path) -> None:
-    """Its weights grow by 2 eta lambda - 1 wherever that is above 1, until they are beyond float32 in epoch 8 to 11."""
-    item = task(tmp_path, (0.001, 42.0, 0.01), cycles=7)
-    split = open_split(split_of(item, cache))
-    losses = [[], [], []]
-    for report in train(item.trials, split):
-        for lane, position in zip(report.batch_losses, report.trials, strict=True):
-            losses[position] += lane.tolist()
-    records = compute(item, split).records
-    assert [record.status for record in records] == [Status.COMPLETE, Status.DIVERGED, Status.COMPLETE]
-    assert [len(record.batch_losses) for record in records] == [2, 1, 2]
-    for record, steps in zip(records, losses, strict=True):
-        means = [sum(steps[start : start + WINDOW]) / WINDOW for start in (0, 50)]
-        assert record.batch_losses == pytest.approx(means[: len(record.batch_losses)], rel=1e-12)
-
-
-def test_a_run_too_short_for_a_window_has_none(tmp_path: Path, cache: Path) -> None:
-    item = task(tmp_path)  # 16 steps
-    outcome = compute(item, open_split(split_of(item, cache)))
-    assert [record.batch_losses for record in outcome.records] == [(), (), ()]
 
 
 def test_every_row_says_what_was_run_and_what_computed_it(tmp_path: Path, cache: Path) -> None:
