@@ -2,12 +2,15 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 from grids import CHANCE, HE, learning, trial
+from matplotlib.figure import Figure
 
 from pipeline.records import Curves, Spread, Status, TrialRecord
 from pipeline.report.comparison import Study
+from pipeline.report.comparison_figures import FIGURES
 from pipeline.spec import SHIFTS, CellName, Design, Factor, Level, ScheduleSpec, levels, with_setting
 
 Change = Callable[[CellName, TrialRecord], TrialRecord]
@@ -133,3 +136,9 @@ STUDIES: dict[str, Study] = {
     "no trials": Study.of([], Design((OPTIMIZERS,)), ("test_accuracy",), CHANCE),
 }
 """Studies of every kind that figures must be able to draw, by what is special about them."""
+
+
+@cache
+def figure_of(name: str, kind: str) -> Figure:
+    """Return a figure of one of the studies; nobody may change it."""
+    return FIGURES[name].draw(STUDIES[kind])
