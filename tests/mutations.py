@@ -13,17 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-CONTRACTS = tuple(f"tests/contracts/{path.name}" for path in sorted((ROOT / "tests/contracts").glob("*_contract.py")))
-"""Those of the core's tables; the sweeps' own contract is none of its tests."""
+
+
+def _files(pattern: str) -> list[str]:
+    return sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").glob(pattern))
+
 
 TESTS = (
     *(f"tests/{name}.py" for name in ("test_train_oracle", "test_train", "test_train_dropout", "test_evaluate")),
-    "tests/core",
-    *CONTRACTS,
+    *_files("core/test_*.py"),
+    *_files("contracts/*_contract.py"),  # those of the core's tables
 )
-"""The oracle, which notices most, comes first: a mutant is done with when one test fails."""
+"""The oracle, which notices most, comes first."""
 
-HELPERS = ("tests/reference.py", "tests/small.py", "pyproject.toml", "pipeline")
+HELPERS = ("tests/reference.py", "tests/small.py", "tests/core/cs231n.py", "pyproject.toml", "pipeline")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,9 @@ class Mutation:
         source = path.read_text()
         if source.count(self.old) != 1:
             raise ValueError(f"{self.mistake}: must find once in {self.file}, got {source.count(self.old)}: {self.old}")
-        path.write_text(source.replace(self.old, self.new))
+        mutant = source.replace(self.old, self.new)
+        compile(mutant, path, "exec")  # what cannot be read tests nothing
+        path.write_text(mutant)
         for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
             compiled.unlink()
 
@@ -355,7 +360,7 @@ MUTATIONS = [
         "a loss is checked only when the epoch is over",
         "train.py",
         '            _note(lost, run, loss, "mini-batch loss")\n',
-        '        _note(lost, run, loss, "mini-batch loss")\n',
+        '            if step == len(cuts) - 1:\n                _note(lost, run, loss, "mini-batch loss")\n',
     ),
 ]
 
@@ -371,9 +376,14 @@ def copy_to(target: Path) -> None:
             shutil.copy2(source, target / name)
 
 
-def run_tests(copy: Path) -> "subprocess.CompletedProcess[str]":
-    """Run the tests in `copy` until one fails; `python -m` finds the package there before any installed one."""
-    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *TESTS]
+def run_tests(copy: Path, mutated: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run the tests in `copy` until one fails, first those of the file that was mutated.
+
+    `python -m` finds the package there before any installed one.
+    """
+    own = str(Path("tests", mutated).with_name(f"test_{Path(mutated).name}"))
+    tests = sorted(TESTS, key=lambda name: name != own)
+    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *tests]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     environment["OPENBLAS_NUM_THREADS"] = "1"
     return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)

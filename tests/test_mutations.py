@@ -22,7 +22,7 @@ def outcomes(tmp_path_factory):
         mutant = sound.with_name(f"mutant{number}")
         shutil.copytree(sound, mutant)
         mutation.apply(mutant)
-        outcome = run_tests(mutant)
+        outcome = run_tests(mutant, mutation.file)
         shutil.rmtree(mutant)
         return outcome
 
