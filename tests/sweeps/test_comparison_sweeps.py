@@ -8,17 +8,16 @@ from typing import Any, ClassVar
 
 import pytest
 import rig
+from comparison_runs import asked, led, result
 
-from pipeline.records import Curves, Status, TrialRecord
 from pipeline.run.replay import any_rows
-from pipeline.run.stage import Stage, StageResult
 from pipeline.spec import Factor, Setting, TrialSpec, levels, parameter
 from sweeps import SWEEPS
 from sweeps.answers.comparison_results import question
 from sweeps.answers.comparison_sections import sections
 from sweeps.batch_norm import BatchNorm
 from sweeps.cli import Options, changed
-from sweeps.comparison import Compared, Comparison, best_eta, budgets, stages
+from sweeps.comparison import Comparison, best_eta, budgets, stages
 from sweeps.grid import Values
 from sweeps.session import run
 from sweeps.stored import stored
@@ -50,38 +49,6 @@ class Toy(Comparison):
 
 
 NONE, BEFORE = {"batch_norm": "none"}, {"batch_norm": "before"}
-Accuracy = Callable[[Setting, float, int], float | None]
-"""Of a setting, a learning rate and a replicate: a validation accuracy, None for a trial that diverged."""
-
-
-def result(stage: Stage, accuracy: Accuracy, test: float | None = None) -> StageResult:
-    """Return what a stage came to; all of its trials have the same `test` accuracy."""
-    settings = stage.proposal.settings(stage.name, 0, 0, ())
-    records = []
-    for number, spec in enumerate(stage.trials(settings, root=0)):
-        setting = {"batch_norm": spec.network.batch_norm}
-        value = accuracy(setting, spec.schedule.eta_max, number // len(settings))
-        status, curves = Status.COMPLETE, Curves(val_accuracy=(0.1, value or 0.0))
-        if value is None:
-            status = Status.DIVERGED
-        records.append(TrialRecord(stage.name, number, number, number // len(settings), spec, status, curves, test))
-    return StageResult(stage, tuple(records))
-
-
-def led(config: Comparison, accuracy: Accuracy, test: float | None = 0.5) -> tuple[list[Stage], Compared]:
-    """Return the stages that a comparison asks for, given what they come to, and its conclusion."""
-    sweep, seen = stages(config, any_rows), []
-    try:
-        stage = next(sweep)
-        while True:
-            seen.append(stage)
-            stage = sweep.send(result(stage, accuracy, test if stage.fixed.data.n_test else None))
-    except StopIteration as end:
-        return seen, end.value
-
-
-def asked(stage: Stage) -> list[Setting]:
-    return list(stage.proposal.settings(stage.name, 0, 0, ()))
 
 
 def tuned(accuracies: Mapping[float, Sequence[float | None]]) -> float:
@@ -92,7 +59,7 @@ def tuned(accuracies: Mapping[float, Sequence[float | None]]) -> float:
 
 def test_without_rates_to_choose_from_there_is_one_stage_that_opens_the_test_set_at_the_one_rate() -> None:
     [stage], conclusion = led(Toy(etas=Values(), eta_max=0.25), lambda *_: 0.5)
-    assert (stage.name, stage.replicates, stage.fixed.data.n_test) == ("toy", 2, 1)
+    assert (stage.name, stage.replicates, stage.fixed.data.n_test) == ("toy", 2, 10_000)
     assert asked(stage) == [NONE, BEFORE]
     assert stage.fixed.schedule.eta_max == 0.25
     assert conclusion.tuning is None
@@ -104,7 +71,7 @@ def test_rates_are_chosen_for_each_setting_on_closed_test_rows_and_then_tested()
     (tuning, tested), conclusion = led(Toy(), lambda setting, eta, _: 0.5 + (best[setting["batch_norm"]] == eta) / 4)
     assert (tuning.name, tuning.replicates, tuning.fixed.data.n_test) == ("toy-tuning", 1, 0)
     assert asked(tuning) == [{**setting, "eta_max": eta} for setting in (NONE, BEFORE) for eta in ETAS]
-    assert (tested.name, tested.replicates, tested.fixed.data.n_test) == ("toy", 2, 1)
+    assert (tested.name, tested.replicates, tested.fixed.data.n_test) == ("toy", 2, 10_000)
     assert asked(tested) == [{**NONE, "eta_max": 0.01}, {**BEFORE, "eta_max": 0.1}]
     assert conclusion.chosen == ((NONE, 0.01), (BEFORE, 0.1))
 
