@@ -1,7 +1,7 @@
 """Designs: which cells factors make, in which order, and in which of them a trial lies."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError
@@ -40,6 +40,7 @@ def test_the_parameters_are_those_that_any_level_sets_once_each_in_order() -> No
     assert DESIGN.parameters == ("batch_norm", "init", "sigma", "keep")
 
 
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.integers(1, 3), st.integers(1, 3), st.floats(0, 1))
 def test_a_trial_lies_in_the_cell_whose_setting_it_has_whatever_else_it_is(n: int, m: int, lambda_: float) -> None:
     design = Design(
