@@ -23,7 +23,6 @@ class BatchNorm(Comparison):
     pages: ClassVar[tuple[str, ...]] = ("shifted",)
     metrics: ClassVar[tuple[str, ...]] = ("test_accuracy", *(f"test_accuracy_{shift}" for shift in SHIFTS))
 
-    replicates: int = 5
     places: tuple[str, ...] = ("none", "before", "after")
     statistics: tuple[str, ...] = ("ema", "precise", "adaptive")
     precise_rows: int = 10_000

@@ -25,7 +25,7 @@ class BatchSize(Comparison):
     figures: ClassVar[tuple[str, ...]] = ("panels", "curves")
 
     cycles: int = 1
-    step_size: int = 3
+    step_size: int = 2
     eta_max: float = 0.03
     batch_sizes: tuple[int, ...] = (5, 10, 50)
     norms: tuple[str, ...] = ("none", "batch", "layer")

@@ -43,7 +43,7 @@ class Comparison(Grid, abstract=True):
     init: InitSpec = field(default_factory=InitSpec)
     etas: Values = field(default_factory=Values)
     """largest learning rates to choose from, for every setting apart (without: --eta-max for all)"""
-    tuning_replicates: int = 2
+    tuning_replicates: int = 1
     """pairs of seeds per setting and learning rate in that choice"""
 
     def __post_init__(self) -> None:
@@ -56,12 +56,11 @@ class Comparison(Grid, abstract=True):
 
     @classmethod
     def at_scale(cls, scale: str) -> Self:
-        """Return the defaults at a scale, below full with learning rates chosen by one pair of seeds."""
+        """Return the defaults at a scale, those of smoke with few training rows."""
         config = super().at_scale(scale)
-        if scale == "full":
+        if scale != "smoke":
             return config
-        rows = min(config.train_rows or SMOKE_ROWS, SMOKE_ROWS) if scale == "smoke" else config.train_rows
-        return replace(config, tuning_replicates=1, train_rows=rows)
+        return replace(config, train_rows=min(config.train_rows or SMOKE_ROWS, SMOKE_ROWS))
 
     @abstractmethod
     def factors(self) -> Sequence[Factor]:

@@ -92,7 +92,7 @@ class SearchStage:
     """settings"""
     replicates: int = 1
     """pairs of seeds each: one, as many settings tell more than few repeats; the next stage repeats the best"""
-    step_size: int = 5
+    step_size: int = 3
     cycles: int = 1
     sampler: str = "random"
     """any sampler of Optuna: random, qmc, tpe, nsgaii, cmaes, gp, ..., or its class"""
@@ -119,7 +119,7 @@ class ConfirmStage:
 
     finalists: int = 5
     """settings"""
-    replicates: int = 3
+    replicates: int = 2
     step_size: int = 4
     cycles: int = 2
     val_fraction: float = 0.1

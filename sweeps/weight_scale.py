@@ -20,6 +20,7 @@ class WeightScale(Comparison):
 
     hidden: tuple[int, ...] = (50, 50)
     cycles: int = 1
+    step_size: int = 3
     sigma: Values = field(default_factory=lambda: Values(log_range=(1e-4, 1e0, 20)))
     """standard deviation of all weights"""
     norms: tuple[str, ...] = ("none", "before")

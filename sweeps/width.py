@@ -22,6 +22,7 @@ class Width(Comparison):
     units: tuple[int, ...] = (25, 50, 100, 200)
     """in every hidden layer"""
     layers: int = 7
+    cycles: int = 1
 
     def factors(self) -> Sequence[Factor]:
         """Return the widths."""
