@@ -133,7 +133,7 @@ def test_the_help_of_a_sweep_shows_its_defaults_at_the_scale(capsys: pytest.Capt
 class TestEverySweep:
     def test_shows_every_flag_in_its_help(self, entry: Entry, capsys: pytest.CaptureFixture[str]) -> None:
         assert parse("name", entry, ["--help"]) is None
-        shown = set(re.findall(r"(?<=[│ ])--[a-z][a-z0-9.-]*[a-z0-9]", capsys.readouterr().out))
+        shown = set(re.findall(r"(?<=[│ ])--[a-z](?:[a-z0-9.-]*[a-z0-9])?", capsys.readouterr().out))
         assert shown == {"--help", *flags(Options()), *flags(entry.configuration.at_scale("full"))}
 
     @pytest.mark.parametrize("scale", SCALES)

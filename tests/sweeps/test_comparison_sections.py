@@ -141,3 +141,9 @@ def test_a_comparison_of_one_setting_has_nothing_to_compare_and_says_so_by_sayin
     found = blocks(Optimizers(replicates=2, names=("sgd",), etas=Values()), by_seed)
     assert len(of(Table, found)) == 1
     assert bullets(found) == ("Every network that completed escaped chance level (10.00 %).",)
+
+
+def test_what_stands_in_place_of_an_interval_is_not_said_again_as_a_verdict() -> None:
+    config = WeightScale(replicates=2, sigma=Values(log_range=(1e-4, 1.0, 10)))
+    _, effects = of(Table, blocks(config, half))
+    assert {row[2:] for row in effects.rows} == {("+0.00 (all alike)", "")}

@@ -49,9 +49,25 @@ ASKED = {
         "--sigma.log-range 1e-05 1 16 --replicates 2",
         "--sigma.values --no-he --sigma.log-range 0.001 0.1 3",
     ],
+    "random-search": [
+        "--space.hidden 50 20-10 --space.lambda 0.01 --space.keep 1 --search.sampler tpe --confirm.finalists 2",
+    ],
+    "two-layer": ["--long-cycles 5 --train-rows 500 --batch-norm after"],
+    "optimizers": ["--names sgd adam --etas.values 0.1 0.5", "--etas.values --schedule constant --warm-up 0"],
+    "width": ["--units 5 10 --layers 3", "--augment.mirror --augment.rotation 5.5 --convention cs231n"],
+    "skip": ["--skips 1-4 --norms none", "--hidden 5 5 5 5 5 --skips 2-3 3-5"],
+    "batch-norm": ["--places after --statistics ema --test-augment.no-mirror", "--precise-per-epoch 0"],
+    "dropout": ["--p 0.25 --convention cmu --l2-factor 0.5"],
+    "weight-scale": ["--sigma.values 0.1 0.01 --norms none", "--sigma.log-range 0.01 1 3 --tuning-replicates 3"],
+    "batch-size": ["--batch-sizes 7 --norms layer --schedule step --decay 0.5 --decay-every 2"],
+    "activations": ["--names tanh --etas.log-range 0.001 0.1 3"],
+    "overfit": ["--networks 5 --schedule exponential --decay 0.9"],
+    "training-stats": ["--num-bn-layers 2 --bn-start zeros --bn-epsilon 1e-05"],
+    "augmentation": ["--shift 3 --rotation 5.5"],
     "data": [],
     "report": [],
     "assignment": [],
+    "experiments": [],
 }
 """Several configurations of every sweep, as somebody might ask for them."""
 
