@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from matplotlib.figure import Figure
 
 from pipeline.inference import Estimate
-from pipeline.report.comparison import PHRASES, POINTS, Contrast, Study, Verdict
+from pipeline.report.comparison import CLEAN, PHRASES, POINTS, SHIFTED, Contrast, Study, Verdict
 from pipeline.report.comparison_figures import FIGURES
 from pipeline.report.comparison_findings import (
     chance_findings,
@@ -120,8 +120,7 @@ def _measured(told: Study) -> Table:
     factors = [factor for factor in told.design.factors if len(factor.levels) > 1] or [told.design.factors[0]]
     places = [told.design.factors.index(factor) for factor in factors]
     narrow = len(told.metrics) > WIDE
-    units = {what: "points" if what in POINTS else "%" for what in told.metrics}
-    header = (*(factor.name for factor in factors), "n", *(f"{PHRASES[what]} ({units[what]})" for what in told.metrics))
+    header = (*(factor.name for factor in factors), "n", *map(_headed, told.metrics))
     lines = [
         (
             *(name[place] for place in places),
@@ -135,6 +134,13 @@ def _measured(told: Study) -> Table:
     rest = f" The intervals of all but the {PHRASES[told.metrics[0]]} are in `measures.csv`." if narrow else ""
     caption = f"Mean and 95 % t interval over the n seeds that completed{heaps}.{rest}"
     return Table(caption, header, tuple(lines), labels=len(places))
+
+
+def _headed(what: str) -> str:
+    """Return what heads the column of a metric; those of shifted test rows stand behind that of the test accuracy."""
+    if what in SHIFTED:
+        return PHRASES[what].removeprefix(PHRASES[CLEAN]).strip()
+    return f"{PHRASES[what]} ({'points' if what in POINTS else '%'})"
 
 
 def _cell(told: Study, name: CellName, what: str, *, wide: bool) -> str:

@@ -106,6 +106,8 @@ def test_of_many_metrics_the_table_gives_the_interval_of_the_first_and_says_wher
     found = blocks(BatchNorm(replicates=2, statistics=("ema",)), by_seed)
     first = of(Table, found)[0]
     assert first.caption.endswith("The intervals of all but the test accuracy are in `measures.csv`.")
+    shifted = ("on brightened images", "at half the contrast", "on blurred images", "on noisy images")
+    assert first.header == ("batch norm", "n", "test accuracy (%)", *shifted)
     assert first.rows[0] == ("no batch norm", "2", "50.50 (44.15 to 56.85)", "–", "–", "–", "–")
 
 
