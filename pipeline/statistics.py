@@ -36,15 +36,19 @@ KINDS: Mapping[str, Kind] = {"ema": Kind(), "precise": Kind(estimated=True), "ad
 
 
 def refreshes(spec: EvaluationSpec, steps: int, last: bool) -> frozenset[int]:
-    """Return after which of the `steps` of an epoch, from 1, statistics are estimated; the last is the epoch's end.
+    """Return after how many of the `steps` of an epoch statistics are estimated: at equal distances, first before any.
+
+    The run ends with one more estimate, of the trained networks.
 
     Args:
         spec: which statistics are asked for, and how often.
         steps: mini-batches of the epoch.
         last: whether the run ends with it.
     """
-    times = (spec.per_epoch or int(last)) if KINDS[spec.statistics].estimated else 0
-    return frozenset(-(-steps * part // times) for part in range(1, times + 1))
+    if not KINDS[spec.statistics].estimated:
+        return frozenset()
+    during = (steps * part // spec.per_epoch for part in range(spec.per_epoch))
+    return frozenset((*during, steps) if last else during)
 
 
 def estimate(network: Network, x_train: Array, spec: EvaluationSpec) -> Statistics:

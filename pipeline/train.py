@@ -44,10 +44,11 @@ class EpochReport:
     """Where a pack stands at the end of an epoch; epoch 0 is the untrained network.
 
     Batch norm normalises by the statistics that the trials' EvaluationSpec asks for: the moving averages; those of the
-    training rows, as last estimated, which is at the end of the epoch (or, where they are estimated at the end of the
-    run alone, the moving averages until then); or those of the measured rows themselves. The row of step 0 has no
-    moving averages to use, since they start with the first mini-batch: whatever is asked for, the untrained networks
-    are normalised by the statistics of the measured training rows, for this row only.
+    training rows, as last estimated, which was within the epoch, of networks that have moved since, and after the last
+    epoch of the trained ones (where they are estimated then alone, the moving averages until then); or those of the
+    measured rows themselves. The row of step 0 has no moving averages to use, since they start with the first
+    mini-batch: whatever is asked for, the untrained networks are normalised by the statistics of the measured training
+    rows, for this row only.
 
     Attributes:
         epoch: epochs done.
@@ -186,6 +187,8 @@ def _epoch(run: _Run, split: Split, epoch: int) -> None:
     lost: dict[int, Divergence] = {}
     with np.errstate(all="ignore"):  # a diverging trial overflows; the test of every loss below says so
         for step, batch in enumerate(cuts):
+            if step in due:
+                run.estimated = estimate(network, split.x_train, shared.evaluation)
             rows = order[batch]
             # "clip" spares NumPy a buffer; a permutation has no index to clip
             x = np.take(split.x_train, rows, axis=0, out=buffer[: len(rows)], mode="clip")
@@ -199,8 +202,8 @@ def _epoch(run: _Run, split: Split, epoch: int) -> None:
             run.step += 1
             run.batch_losses[:, step], run.batch_accuracies[:, step] = loss, accuracy
             _note(lost, run, loss, "mini-batch loss")
-            if step + 1 in due:
-                run.estimated = estimate(network, split.x_train, shared.evaluation)
+        if len(cuts) in due:
+            run.estimated = estimate(network, split.x_train, shared.evaluation)
     run.drop(lost)
 
 

@@ -77,16 +77,16 @@ def test_the_moving_average_of_a_frozen_network_over_the_whole_set_tends_to_the_
 @pytest.mark.parametrize(
     ("per_epoch", "steps", "last", "expected"),
     [
-        (1, 450, False, {450}),
-        (2, 450, False, {225, 450}),
-        (3, 5, False, {2, 4, 5}),
-        (5, 3, False, {1, 2, 3}),  # never more often than every step
+        (1, 450, False, {0}),
+        (2, 450, False, {0, 225}),
+        (3, 5, False, {0, 1, 3}),
+        (5, 5, False, {0, 1, 2, 3, 4}),
         (0, 450, False, set()),
         (0, 450, True, {450}),
-        (2, 450, True, {225, 450}),
+        (2, 450, True, {0, 225, 450}),
     ],
 )
-def test_estimates_come_in_equal_steps_and_the_last_at_the_end(
+def test_estimates_come_at_equal_distances_and_once_more_at_the_end_of_the_run(
     per_epoch: int, steps: int, last: bool, expected: set[int]
 ) -> None:
     assert refreshes(EvaluationSpec("precise", per_epoch=per_epoch), steps, last) == expected
@@ -94,7 +94,7 @@ def test_estimates_come_in_equal_steps_and_the_last_at_the_end(
         assert refreshes(EvaluationSpec(other, per_epoch=per_epoch), steps, last) == set()
 
 
-def test_epochs_end_with_as_many_estimates_as_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_as_many_estimates_are_made_as_are_asked_for_and_one_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
 
     def counted(*given) -> Statistics:
@@ -102,7 +102,7 @@ def test_epochs_end_with_as_many_estimates_as_are_asked_for(monkeypatch: pytest.
         return estimate(*given)
 
     monkeypatch.setattr("pipeline.train.estimate", counted)
-    for per_epoch, total in ((0, 1), (1, 4), (3, 12)):
+    for per_epoch, total in ((0, 1), (1, 5), (3, 13)):
         made.clear()
         run(pack("precise", how={"per_epoch": per_epoch}), DATA)
         assert len(made) == total
@@ -163,15 +163,25 @@ def test_statistics_change_no_bit_of_what_is_trained(other: dict, batch_norm: st
     assert abs(plain[-1]["val_loss"] - evaluated[-1]["val_loss"]).min() > 0
 
 
-@pytest.mark.parametrize("per_epoch", [1, 2, 5])
-def test_every_epoch_is_measured_by_a_fresh_estimate(per_epoch: int) -> None:
+@pytest.mark.parametrize("per_epoch", [0, 1, 2, 5])
+def test_the_end_of_the_run_is_measured_by_a_fresh_estimate_and_epochs_before_by_the_latest(per_epoch: int) -> None:
     how = EvaluationSpec("precise", per_epoch=per_epoch)
-    for report in train(pack("precise", how={"per_epoch": per_epoch}), DATA):
-        if report.epoch:
-            fresh = estimate(report.network, DATA.x_train, how)
-            assert_same_bits(arrays(report.statistics), arrays(fresh))
-            for part, x, y in (("train", DATA.x_train, DATA.y_train), ("val", DATA.x_val, DATA.y_val)):
-                assert_array_equal(getattr(report, part).loss, measure(report.network, x, y, fresh, np.zeros(4)).loss)
+    *before, end = (report for report in train(pack("precise", how={"per_epoch": per_epoch}), DATA) if report.epoch)
+    fresh = estimate(end.network, DATA.x_train, how)
+    assert_same_bits(arrays(end.statistics), arrays(fresh))
+    for part, x, y in (("train", DATA.x_train, DATA.y_train), ("val", DATA.x_val, DATA.y_val)):
+        assert_array_equal(getattr(end, part).loss, measure(end.network, x, y, fresh, np.zeros(4)).loss)
+    assert before
+
+
+def test_the_more_often_statistics_are_estimated_the_nearer_they_are_to_those_of_the_network() -> None:
+    def staleness(per_epoch: int) -> float:
+        report = next(r for r in train(pack("precise", how={"per_epoch": per_epoch}), DATA) if r.epoch == 1)
+        fresh = estimate(report.network, DATA.x_train, EvaluationSpec("precise"))
+        return sum(float(abs(report.statistics[layer].mean - fresh[layer].mean).sum()) for layer in fresh)
+
+    once, often = staleness(1), staleness(5)
+    assert 0 < often < once
 
 
 def test_estimates_at_the_end_of_the_run_alone_leave_moving_averages_until_then() -> None:
@@ -210,12 +220,11 @@ def test_a_trial_that_is_lost_leaves_the_others_their_estimates() -> None:
     calm = pack("precise", how={"per_epoch": 2}, hidden=(5,))
     wild = dataclasses.replace(calm.trials[1], lambda_=1e160)
     trials = Pack((calm.trials[0], wild, *calm.trials[2:]))
+    without = Pack((calm.trials[0], *calm.trials[2:]))
     survivors = []
-    for report in train(trials, DATA):
+    for report, alone in zip(train(trials, DATA), train(without, DATA), strict=True):
         survivors.append(len(report.trials))
-        if report.epoch:
-            fresh = estimate(report.network, DATA.x_train, EvaluationSpec("precise"))
-            assert_close(arrays(report.statistics), arrays(fresh))
+        assert_close(arrays(report.statistics), arrays(alone.statistics))
     assert survivors == [4, 3, 3, 3, 3]
 
 

@@ -48,10 +48,11 @@ class EvaluationSpec:
     """By which statistics batch norm normalises where nothing is trained, and on which shifted test sets besides.
 
     `ema` are the moving averages of training. `precise` are those of the whole population (PreciseBN, Wu and Johnson
-    2021): of the first `rows` training rows as one batch, with the network as it stands. They are estimated `per_epoch`
-    times an epoch, in equal steps of which the last is its end, where curves are measured; 0: at the end of the run
-    alone, and until then curves use the moving averages. `adaptive` are those of the very rows that are evaluated
-    (AdaptiveBN), changed by `augment`. The untrained network has statistics of its own: see EpochReport.
+    2021): of the first `rows` training rows as one batch, as they are without augmentation, with the network as it
+    stands. They are estimated `per_epoch` times an epoch, at equal distances from its first step on, and once more when
+    training has ended; in between curves use the latest (with 0, the moving averages). `adaptive` are those of the very
+    rows that are evaluated (AdaptiveBN), changed by `augment`. The untrained network has statistics of its own: see
+    EpochReport.
     """
 
     statistics: str = "ema"

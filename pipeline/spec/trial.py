@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from pipeline.errors import ConfigError, require
-from pipeline.spec.canonical import digest
+from pipeline.spec.canonical import digest, plain
 from pipeline.spec.images import AugmentSpec, EvaluationSpec
 from pipeline.spec.network import InitSpec, NetworkSpec
 from pipeline.spec.rules import positive_integer
@@ -70,6 +70,9 @@ class TrialSpec:
         drawn = self.augment.active or self.evaluation.augment.active or self.evaluation.shifts
         images = len(self.data.shape) == 3
         require(not drawn or images, "augmentation", "must be of images", f"the data set {self.data.name}")
+        often = self.evaluation.per_epoch
+        rule = f"must not exceed the {self.steps_per_epoch} steps of an epoch"
+        require(often <= self.steps_per_epoch, "estimates per epoch", rule, often)
         adapts = self.evaluation.statistics == "ema" or self.network.batch_norm != "none"
         require(adapts, "statistics", "must be ema without batch norm, which has none", self.evaluation.statistics)
 
@@ -106,10 +109,9 @@ class Pack:
         require(len(self.trials) > 0, "a pack", "must hold at least one trial", 0)
         for trial in self.trials[1:]:
             if common(trial) != common(self.trials[0]):
-                raise ConfigError(
-                    "the trials of a pack must share replicate, data, network, optimizer, batch size and schedule, "
-                    f"got {self.trials[0].key} and {trial.key}"
-                )
+                one, other = plain(common(self.trials[0])), plain(common(trial))
+                parts = ", ".join(part for part in one if one[part] != other[part])
+                raise ConfigError(f"the trials of a pack must share {parts}, got {self.trials[0].key} and {trial.key}")
 
     @cached_property
     def key(self) -> str:
