@@ -84,15 +84,20 @@ class TrialSpec:
     @property
     def steps_per_epoch(self) -> int:
         """Mini-batches per epoch."""
-        return len(batches(self.data.n_train, self.batch_size))
+        return len(_starts(self.data.n_train, self.batch_size))
 
 
 def batches(n: int, batch_size: int) -> list[slice]:
     """Cut n shuffled rows into mini-batches; the short last one is kept, but a single row joins the batch before."""
-    starts = list(range(0, n, batch_size))
-    if n % batch_size == 1 and n > 1:  # never true of batches of one, which are all of full size
-        starts.pop()
+    starts = _starts(n, batch_size)
     return [slice(a, b) for a, b in zip(starts, [*starts[1:], n], strict=True)]
+
+
+def _starts(n: int, batch_size: int) -> range:
+    """Return where mini-batches start: a range, as rows that nobody has read yet may be countless."""
+    starts = range(0, n, batch_size)
+    alone = n % batch_size == 1 and n > 1  # never true of batches of one, which are all of full size
+    return starts[:-1] if alone else starts
 
 
 @dataclass(frozen=True)
