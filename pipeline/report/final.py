@@ -64,18 +64,20 @@ def accuracies(rows: Sequence[tuple[str, Sequence[TrialRecord]]], title: str) ->
 
 def _final_row(axes: Axes, row: int, group: Sequence[TrialRecord]) -> None:
     """Draw the seeds of one row, their mean and interval below them, and the numbers at the right margin."""
-    values = [100 * value for value in values_of(group, "test_accuracy")]
+    shares = values_of(group, "test_accuracy")
+    values = [100 * share for share in shares]
     axes.plot(values, [row - 0.14] * len(values), "o", color=style.BLUE, alpha=0.55, markersize=6, markeredgewidth=0)
     text = "no trial completed"
     if values:
-        estimate = inference.mean_interval(values)
-        text = f"{estimate.mean:.2f} %"
+        estimate = inference.mean_interval(shares, bounds=inference.SHARE)
+        text = f"{100 * estimate.mean:.2f} %"
         if estimate.low is not None and estimate.high is not None:
-            axes.plot([estimate.low, estimate.high], [row + 0.14] * 2, color=style.BLACK)
-            text += f"\n{estimate.low:.2f} to {estimate.high:.2f}, n = {len(values)}"
+            low, high = 100 * estimate.low, 100 * estimate.high
+            axes.plot([low, high], [row + 0.14] * 2, color=style.BLACK)
+            text += f"\n{low:.2f} to {high:.2f}, n = {len(values)}"
         else:
             text += "\nn = 1, no interval"
-        axes.plot([estimate.mean], [row + 0.14], "D", color=style.BLACK, markersize=6)
+        axes.plot([100 * estimate.mean], [row + 0.14], "D", color=style.BLACK, markersize=6)
     diverged = sum(record.status is Status.DIVERGED for record in group)
     text += f", {diverged} diverged" if diverged else ""
     axes.text(1.02, row, text, va="center", transform=axes.get_yaxis_transform())

@@ -179,12 +179,14 @@ class Preview:
     def _stage_line(self, need: StageNeeds) -> str:
         stage = need.stage
         half = predicted_half_width(TYPICAL_SD, stage.replicates)
-        width = f"about ±{100 * half:.1f} points" if math.isfinite(half) else "no interval from one seed"
+        told = f"95 % interval of a mean accuracy about ±{100 * half:.1f} points"
+        width = told if math.isfinite(half) else "no interval, from one seed"
+        epochs = sorted({trial.schedule.epochs for pack in need.packs for trial in pack.trials})
+        long = " to ".join(map(str, dict.fromkeys((epochs[0], epochs[-1])))) if epochs else stage.fixed.schedule.epochs
         have = f", {need.present} present" if need.present else ""
         return (
             f"{stage.name}: {stage.proposal.count} settings x {stage.replicates} replicates = {stage.count} trials "
-            f"of {stage.fixed.schedule.epochs} epochs{have}; {len(need.packs)} packs to train, "
-            f"{_duration(self.seconds(need))}; 95 % interval of a mean accuracy {width}"
+            f"of {long} epochs{have}; {len(need.packs)} packs to train, {_duration(self.seconds(need))}; {width}"
         )
 
 
