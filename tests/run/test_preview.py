@@ -186,7 +186,7 @@ def test_its_lines_say_trials_packs_minutes_memory_and_the_interval_that_the_see
     half = 100 * predicted_half_width(TYPICAL_SD, 2)
     assert coarse.startswith("coarse: 4 settings x 2 replicates = 8 trials of 2 epochs; 8 packs to train, 0 s; ")
     assert coarse.endswith(f"95 % interval of a mean accuracy about ±{half:.1f} points")
-    assert final.endswith("no interval from one seed")
+    assert final.endswith("no interval, from one seed")
     assert re.fullmatch(r"predicted: \d+ s on 2 workers, if no range has to be moved", predicted)
     assert re.fullmatch(r"memory: 6\d MB per worker and 0 MB of rows that they share", memory)
     assert "0.004" in assumed
