@@ -35,18 +35,24 @@ class BatchNorm(Comparison):
     def factors(self) -> Sequence[Factor]:
         """Return the places, each with its statistics; without batch norm there are none."""
         require(len(self.statistics) > 0, "statistics", "must be at least one", self.statistics)
+        for name in self.places:
+            one_of("batch norm", name, BATCH_NORM)
+        for name in self.statistics:
+            one_of("statistics", name, STATISTICS)
         return [Factor("batch norm", tuple(level for place in self.places for level in self._levels(place)))]
 
+    @property
+    def _usual(self) -> str:
+        """The statistics in which places are compared: the moving averages, or without these the first ones."""
+        return "ema" if "ema" in self.statistics else self.statistics[0]
+
     def _levels(self, place: str) -> Iterator[Level]:
-        """Yield the statistics at a place: the moving averages against no batch norm, the others against these."""
-        if one_of("batch norm", place, BATCH_NORM) == "none":
-            yield Level("no batch norm", {"batch_norm": place, "statistics": "ema"})
-            return
-        averaged = f"batch norm {place} ({NAMES['ema']})"
-        for kind in self.statistics:
-            name = NAMES[one_of("statistics", kind, STATISTICS)]
-            against = None if kind == "ema" else averaged
-            yield Level(f"batch norm {place} ({name})", {"batch_norm": place, "statistics": kind}, against)
+        """Yield the statistics at a place: the usual ones against the places before, the others against these."""
+        before = tuple(_called(earlier, self._usual) for earlier in self.places[: self.places.index(place)])
+        for kind in ("ema",) if place == "none" else self.statistics:
+            usual = place == "none" or kind == self._usual
+            against = before if usual else (_called(place, self._usual),)
+            yield Level(_called(place, kind), {"batch_norm": place, "statistics": kind}, against)
 
     def trial(self, rows: Rows, *, opens_test: bool = True) -> TrialSpec:
         """Return the trial that the settings change; shifted and augmented test sets are those of images alone."""
@@ -59,6 +65,10 @@ class BatchNorm(Comparison):
             shifts=SHIFTS if images and opens_test else (),
         )
         return replace(trial, evaluation=evaluation)
+
+
+def _called(place: str, kind: str) -> str:
+    return "no batch norm" if place == "none" else f"batch norm {place} ({NAMES[kind]})"
 
 
 ENTRY = compared(BatchNorm)

@@ -77,14 +77,22 @@ def test_levels_of_one_setting_are_refused_whatever_they_are_called() -> None:
 
 def test_a_factor_may_have_one_level_which_has_nothing_to_be_compared_with() -> None:
     one = Factor("batch", levels("batch_size", (5,)))
-    assert one.baseline(one.levels[0]) == "5"
+    assert one.baselines(one.levels[0]) == ()
     assert list(Design((one,)).cells()) == [(("5",), {"batch_size": 5})]
 
 
-def test_a_level_is_measured_against_the_first_unless_it_names_another() -> None:
-    factor = Factor("place", (*NORM.levels, Level("after", {"batch_norm": "after"}, against="before")))
-    assert [factor.baseline(level) for level in factor.levels] == ["no batch norm", "no batch norm", "before"]
+@pytest.mark.parametrize("against", [None, (), ("before",), ("no batch norm", "before")])
+def test_a_level_is_measured_against_the_first_unless_it_names_others_or_none(against: tuple[str, ...] | None) -> None:
+    factor = Factor("place", (*NORM.levels, Level("after", {"batch_norm": "after"}, against)))
+    last = ("no batch norm",) if against is None else against
+    assert [factor.baselines(level) for level in factor.levels] == [(), ("no batch norm",), last]
     assert factor.level("after") is factor.levels[2]
+
+
+@pytest.mark.parametrize("against", [("befor",), ("before", "nowhere"), ("after",)])
+def test_a_level_is_measured_against_others_of_its_factor_alone(against: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match=r"after must be measured against others of \['no batch norm', 'before', 'af"):
+        Factor("place", (*NORM.levels, Level("after", {"batch_norm": "after"}, against)))
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ class Study:
 
     Attributes:
         design: what varies.
-        metrics: what is compared.
+        metrics: what is compared: the first one, and of the others those that were measured.
         groups: the trials of every cell that has any, in the order of the design.
         cells: what its seeds did.
         contrasts: what the levels of the factors that are asked for change, metric by metric.
@@ -122,7 +122,8 @@ class Study:
         chance: Chance,
         spreads: Sequence[Spread] = (),
     ) -> "Study":
-        """Return the study of the records of one stage."""
+        """Return the study of the records of one stage; further metrics that none of them has are left out."""
+        metrics = [what for place, what in enumerate(metrics) if place == 0 or values_of(records, what)]
         found: dict[CellName, list[TrialRecord]] = {name: [] for name, _ in design.cells()}
         for record in in_order(records):
             found[design.labels(record.spec)].append(record)
@@ -162,16 +163,15 @@ def _contrasts(
         if not factor.asked:
             continue
         for name in groups:
-            level = factor.level(name[place])
-            baseline = factor.baseline(level)
-            other = (*name[:place], baseline, *name[place + 1 :])
-            if other == name or other not in groups:
-                continue
             varying = (index for index, one in enumerate(design.factors) if index != place and len(one.levels) > 1)
             where = tuple(name[index] for index in varying)
-            mixed = cells[name].mixed or cells[other].mixed
-            effect = Effect(_differences(groups[name], groups[other], what), mixed)
-            yield Contrast(factor.name, level.label, baseline, where, what, effect)
+            level = factor.level(name[place])
+            for baseline in factor.baselines(level):
+                other = (*name[:place], baseline, *name[place + 1 :])
+                if other in groups:
+                    mixed = cells[name].mixed or cells[other].mixed
+                    effect = Effect(_differences(groups[name], groups[other], what), mixed)
+                    yield Contrast(factor.name, level.label, baseline, where, what, effect)
 
 
 def _differences(on: Sequence[TrialRecord], off: Sequence[TrialRecord], what: str) -> tuple[float, ...]:

@@ -21,12 +21,12 @@ class Level:
     Attributes:
         label: what figures and sentences call it, such as "Adam" or "keep 0.5".
         setting: the parameters that it stands for.
-        against: the label of the level that its effect is measured against; None for the first of the factor.
+        against: the labels of the levels that its effect is measured against; None for the first of the factor.
     """
 
     label: str
     setting: Setting
-    against: str | None = None
+    against: tuple[str, ...] | None = None
 
     def holds(self, trial: TrialSpec) -> bool:
         """Return whether `trial` has the parameters of this level."""
@@ -52,14 +52,24 @@ class Factor:
             raise ValueError(f"levels of {self.name} must set the same parameters, got {labels}")
         distinct = len({canonical_json(level.setting) for level in self.levels})
         require(distinct == len(labels), self.name, "must have levels that differ", tuple(labels))
+        for level in self.levels:
+            if not set(level.against or ()) <= set(labels) - {level.label}:
+                raise ValueError(f"{level.label} must be measured against others of {labels}, got {level.against}")
 
     def level(self, label: str) -> Level:
         """Return the level called `label`."""
         return next(level for level in self.levels if level.label == label)
 
-    def baseline(self, level: Level) -> str:
-        """Return the label that the effect of `level` is measured against."""
-        return self.levels[0].label if level.against is None else level.against
+    def baselines(self, level: Level) -> tuple[str, ...]:
+        """Return the labels that the effect of `level` is measured against: none for the first level."""
+        if level.against is None:
+            return () if level == self.levels[0] else (self.levels[0].label,)
+        return level.against
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters that its levels set, in order."""
+        return tuple(self.levels[0].setting)
 
     @property
     def numbers(self) -> tuple[float, ...]:
@@ -79,8 +89,7 @@ class Design:
     @property
     def parameters(self) -> tuple[str, ...]:
         """The parameters that any level sets, in order."""
-        names = (name for factor in self.factors for level in factor.levels for name in level.setting)
-        return tuple(dict.fromkeys(names))
+        return tuple(dict.fromkeys(name for factor in self.factors for name in factor.parameters))
 
     def cells(self) -> Iterator[tuple[CellName, Setting]]:
         """Yield the labels and the setting of every cell, the last factor varying fastest."""

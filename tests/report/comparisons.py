@@ -23,7 +23,7 @@ CHAIN = Design(
             (
                 Level("no norm", {"batch_norm": "none", "statistics": "ema"}),
                 Level("norm", {"batch_norm": "before", "statistics": "ema"}),
-                Level("precise", {"batch_norm": "before", "statistics": "precise"}, against="norm"),
+                Level("precise", {"batch_norm": "before", "statistics": "precise"}, against=("norm",)),
             ),
         ),
     )

@@ -10,7 +10,7 @@ from pipeline.inference import SHARE
 from pipeline.records import Spread
 from pipeline.report.comparison import CLEAN, PHRASES, SHIFTED, Study, Verdict, effects, measures
 from pipeline.report.tables import metric
-from pipeline.spec import Design, Factor, InitSpec, Level
+from pipeline.spec import Design, Factor, InitSpec
 
 HALF = 0.0496828  # .02, .04, .06: sd .02; t(.975, 2) = 4.302653 times .02 / sqrt(3)
 
@@ -71,8 +71,27 @@ def test_a_level_whose_baseline_was_not_run_is_held_against_none():
     found = study(CHAIN, {("no norm",): [0.5], ("precise",): [0.7]})
     assert found.contrasts == ()
     assert list(found.groups) == [("no norm",), ("precise",)]
-    alone = Design((Factor("norm", (Level("precise", {"batch_norm": "before"}, against="norm"),)),))
-    assert study(alone, {("precise",): [0.5]}).contrasts == ()
+
+
+def test_a_level_may_be_held_against_several() -> None:
+    *others, last = CHAIN.factors[0].levels
+    design = Design((Factor("norm", (*others, replace(last, against=("no norm", "norm")))),))
+    found = study(design, {("no norm",): [0.5, 0.5], ("norm",): [0.6, 0.6], ("precise",): [0.7, 0.7]})
+    assert [(one.level, one.baseline) for one in found.contrasts] == [
+        *[("norm", "no norm"), ("precise", "no norm"), ("precise", "norm")]
+    ]
+    assert [one.effect.estimate.mean for one in found.contrasts] == pytest.approx([0.1, 0.2, 0.1])
+
+
+def test_further_metrics_that_no_trial_has_are_no_part_of_a_comparison():
+    cells = {("no norm",): [0.5, 0.5], ("norm",): [0.6, LOST]}
+    asked = ("test_accuracy", "test_accuracy_blur", "test_accuracy_noise")  # of which the records have no noise
+    found = study(ONE, cells, asked)
+    assert found.metrics == asked[:2]
+    assert {one.metric for one in found.contrasts} == set(measures(found)["metric"]) == set(asked[:2])
+    lost = study(ONE, {("no norm",): [LOST], ("norm",): [LOST]}, asked)
+    assert lost.metrics == asked[:1]
+    assert [one.verdict for one in lost.contrasts] == [Verdict.NONE]
 
 
 def test_factors_that_are_not_asked_for_say_where_effects_were_found():
