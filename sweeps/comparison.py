@@ -2,14 +2,16 @@
 
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field, is_dataclass, replace
 from typing import ClassVar, Self
 
-from pipeline.errors import require
+from pipeline.errors import ConfigError, require
+from pipeline.run.replay import any_rows
 from pipeline.run.stage import Listed, Stage, StageResult
 from pipeline.run.sweep import Sweep
 from pipeline.spec import Design, Factor, InitSpec, Setting, TrialSpec, parameter, positive_integer, with_setting
-from sweeps.grid import Grid, Values
+from sweeps.grid import Grid, Values, defaults
 from sweeps.question import Rows
 
 SMOKE_ROWS = 5000
@@ -53,6 +55,30 @@ class Comparison(Grid, abstract=True):
         require(len(set(etas)) == len(etas), "etas", "must be different", etas)
         low = [eta for eta in etas if eta < self.eta_min]
         require(not low, "etas", f"must be at least eta min, {self.eta_min:g}", tuple(low))
+        self._check_overridden()
+
+    def _check_overridden(self) -> None:
+        """Refuse a field that would be ignored, as every setting replaces the one parameter that it is for."""
+        for name, usual in defaults(type(self)).items():
+            if getattr(self, name) != usual:
+                other = copy(self)
+                object.__setattr__(other, name, usual)
+                self._check_heeded(other)
+
+    def _check_heeded(self, other: Self) -> None:
+        """Refuse what differs from `other`, of one field, where a factor sets it and does not depend on that field."""
+        setters = {name: f"the factor {factor.name} sets it" for factor in self.factors() for name in factor.parameters}
+        if self.etas.taken("eta max"):
+            setters["eta_max"] = "etas are given"
+        try:
+            trial, usual, alike = self.trial(any_rows), other.trial(any_rows), self.settings() == other.settings()
+        except ConfigError:  # with the default the other fields do not fit, so that this one is heeded
+            return
+        for name, setter in setters.items():
+            given = parameter(trial, name)
+            heeded = given == parameter(usual, name) or not alike
+            got = str(given) if is_dataclass(given) else given
+            require(heeded, name.replace("_", " "), f"must be left out where {setter}", got)
 
     @classmethod
     def at_scale(cls, scale: str) -> Self:
@@ -131,16 +157,26 @@ def best_eta(tuning: StageResult, setting: Setting) -> float:
 
     A rate with which a seed did not complete comes behind those with which all did.
     """
+    found = scores(tuning, setting)
+    return min(found, key=lambda eta: (-_or_lost(found[eta]), eta))
+
+
+def scores(tuning: StageResult, setting: Setting) -> Mapping[float, float | None]:
+    """Return the mean validation accuracy of a setting by learning rate; None where a seed did not complete."""
     found: dict[float, list[float | None]] = {}
     for record in tuning.records:
         if all(parameter(record.spec, name) == value for name, value in setting.items()):
             found.setdefault(record.spec.schedule.eta_max, []).append(record.final("val_accuracy"))
-    return min(found, key=lambda eta: (-_score(found[eta]), eta))
+    return {eta: _mean(values) for eta, values in found.items()}
 
 
-def _score(accuracies: Sequence[float | None]) -> float:
+def _mean(accuracies: Sequence[float | None]) -> float | None:
     complete = [value for value in accuracies if value is not None]
-    return sum(complete) / len(complete) if len(complete) == len(accuracies) else -1.0
+    return sum(complete) / len(complete) if len(complete) == len(accuracies) else None
+
+
+def _or_lost(score: float | None) -> float:
+    return -1.0 if score is None else score
 
 
 def budgets(_config: Comparison) -> Collection[str]:

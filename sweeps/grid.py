@@ -1,8 +1,8 @@
 """A grid as a sweep: every setting of a product, trained the same way with every pair of seeds, and tested."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from itertools import product
 from typing import Any, ClassVar, Self
 
@@ -44,7 +44,8 @@ class Grid(ABC):
     lambda_: LambdaFlag = 0.005
     activation: str = "relu"
     convention: str = "dd2424"
-    """dd2424, cs231n or cmu: what l2-factor, bn-start and bn-epsilon are where they are not given"""
+    """dd2424, cs231n or cmu: what l2-factor, bn-start and bn-epsilon are where they are not given, and what --p of the
+    sweep dropout is the probability of; sets neither lambda (cmu has no penalty: give --lambda 0) nor --keep"""
     l2_factor: float | None = None
     """the cost adds this times lambda * sum of squares: 1 or 0.5"""
     bn_start: str | None = None
@@ -84,6 +85,9 @@ class Grid(ABC):
         one_of("convention", self.convention, CONVENTIONS)
         if self.train_rows is not None:
             positive_integer("train rows", self.train_rows)
+        for name, usual in defaults(type(self)).items():
+            if isinstance(usual, Values):
+                getattr(self, name).check_one_way(name, usual)
         trial, asked = self.trial(any_rows), Listed(self.settings())
         for setting in asked.listed:  # so that whatever needs no data to be refused is refused before any is read
             with_setting(trial, setting)
@@ -132,6 +136,13 @@ class Grid(ABC):
         )
 
 
+def defaults(config: type[Grid]) -> Mapping[str, Any]:
+    """Return the default of every field of a kind of grid."""
+    return {
+        one.name: one.default if one.default_factory is MISSING else one.default_factory() for one in fields(config)
+    }
+
+
 def stages(config: Grid, rows: Rows) -> Sweep[StageResult]:
     """Yield the one stage of a grid, and conclude with what it gives."""
     return (yield Stage(config.stage_name, config.trial(rows), Listed(config.settings()), config.replicates))
@@ -162,7 +173,16 @@ class Values:
     values: tuple[float, ...] = ()
     """the numbers themselves"""
     log_range: tuple[float, float, int] | None = None
-    """lowest, highest and how many, both ends included; takes the place of the list"""
+    """lowest, highest and how many, both ends included; takes the place of the list that is there by default"""
+
+    def check_one_way(self, of: str, usual: "Values") -> None:
+        """Refuse a range beside a list that is not the `usual` one: either would be ignored.
+
+        Raises:
+            ConfigError: both are given.
+        """
+        one = self.log_range is None or self.values in ((), usual.values)
+        require(one, of, "must be given as values or as log-range, not as both", (self.values, self.log_range))
 
     def taken(self, of: str) -> tuple[float, ...]:
         """Return the numbers; `of` names the parameter in refusals.

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from pipeline.run.samplers import LogRange, grid
 from pipeline.spec import Factor, Level, levels
 from sweeps.cli import compared
 from sweeps.comparison import NORMS, Comparison
 from sweeps.grid import Values
+
+SCALES = grid(LogRange(1e-4, 1e0), 20)
+"""Listed, so that another list as well as another range takes its place."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class WeightScale(Comparison):
     hidden: tuple[int, ...] = (50, 50)
     cycles: int = 1
     step_size: int = 3
-    sigma: Values = field(default_factory=lambda: Values(log_range=(1e-4, 1e0, 20)))
+    sigma: Values = field(default_factory=lambda: Values(SCALES))
     """standard deviation of all weights"""
     norms: tuple[str, ...] = ("none", "before")
     """values of batch norm"""

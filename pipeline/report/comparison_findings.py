@@ -122,6 +122,8 @@ def _extremes(study: Study, what: str, names: Sequence[CellName]) -> str:
         return f"In all {len(names)} settings some seeds escaped chance level and others did not."
     apart = f", not counting {heaps} whose seeds lie in two heaps" if heaps else ""
     high, low = (f"{_reached(study, name, what)} with {study.called(name)}" for name in (ranked[-1], ranked[0]))
+    if len(ranked) == 1:
+        return sentence(f"of {len(names)} settings{apart}, one is left, whose {PHRASES[what]} was {high}")
     most, least = ("largest", "smallest") if what in POINTS else ("highest", "lowest")
     return sentence(f"of {len(names)} settings{apart}, the {most} {PHRASES[what]} was {high}, and the {least} {low}")
 

@@ -8,7 +8,7 @@ import pandas as pd
 from rich.console import Console
 
 from pipeline.diagnosis import initial_spreads
-from pipeline.records import Diagnosis
+from pipeline.records import Diagnosis, Status
 from pipeline.report.comparison import effects, measures
 from pipeline.report.comparison_findings import findings
 from pipeline.report.escape import escape_table
@@ -51,9 +51,13 @@ def write(answer: Found, finished: Finished, console: Console) -> None:
     Raises:
         HostError: no trial completed because trials failed.
     """
+    tuning = answer.conclusion.tuning
+    lost = [] if tuning is None else [one for one in tuning.records if one.status is Status.DIVERGED]
+    if tuning is not None and lost:
+        console.print(f"in the choice of learning rates {len(lost)} of {len(tuning.records)} trials diverged")
     drawn = ((name, figure) for name, figure, _ in figures(answer))
     shown = pages(answer, tested_split(answer.results, finished))
-    write_answer(answer, finished, console, findings(study(answer)), chain(drawn, shown))
+    write_answer(answer, finished, console, findings(study(answer)), chain(drawn, shown), told_lost=True)
 
 
 def question(config: type[Comparison]) -> Question[Comparison, Compared]:

@@ -1,6 +1,6 @@
 """The section of the report that a comparison fills: what was run, its tables, what they say, its figures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from matplotlib.figure import Figure
 
@@ -19,8 +19,18 @@ from pipeline.report.findings import listed, percent
 from pipeline.report.tables import values_of
 from pipeline.spec import CellName
 from sweeps.answers.grids import diagnosis
-from sweeps.answers.wording import changed, counted, escape_defined, intervals, networks, reached, rows, training
-from sweeps.comparison import Compared, Comparison
+from sweeps.answers.wording import (
+    changed,
+    counted,
+    escape_defined,
+    evaluated,
+    intervals,
+    networks,
+    reached,
+    rows,
+    training,
+)
+from sweeps.comparison import Compared, Comparison, scores
 from sweeps.question import Answer
 
 Found = Answer[Comparison, Compared]
@@ -34,6 +44,9 @@ SAID = (Verdict.HEAPS, Verdict.ALIKE, Verdict.NONE)
 WIDE = 3
 """Metrics of which a page has room for the intervals; of more, the first one has them."""
 
+NEEDS = {"shifts": frozenset(SHIFTED)}
+"""Metrics without any of which there is nothing in a figure."""
+
 
 def study(answer: Found) -> Study:
     """Return what tables, figures and sentences are made from."""
@@ -43,9 +56,11 @@ def study(answer: Found) -> Study:
 
 
 def figures(answer: Found) -> Iterator[tuple[str, Figure, str]]:
-    """Yield the figures by name, each with its caption."""
+    """Yield the figures by name, each with its caption; none of what was not measured."""
     told = study(answer)
     for name in answer.configuration.figures:
+        if name in NEEDS and not NEEDS[name] & set(told.metrics):
+            continue
         drawn = FIGURES[name]
         yield name, drawn.draw(told), drawn.caption
 
@@ -83,6 +98,7 @@ def _what_was_run(answer: Found, told: Study) -> Iterator[str]:
         f"{counted(stage.replicates, 'pair')} of seeds each on {rows(stage.fixed.data)}: "
         f"{training(stage.fixed, varies)}."
     )
+    yield from evaluated([record.spec for record in told.records])
     yield from _tuned(answer, told)
     yield "All settings share the seeds of a pair, so that differences are taken seed by seed."
     if any(cell.escaped < cell.n for cell in told.cells.values()):
@@ -101,18 +117,37 @@ def _tuned(answer: Found, told: Study) -> Iterator[str]:
         f"({counted(tuning.stage.replicates, 'pair')}), from {listed(f'{eta:g}' for eta in etas)}."
     )
     by_eta: dict[float, list[str]] = {}
-    for (name, _), (_, eta) in zip(config.design.cells(), answer.conclusion.chosen, strict=True):
-        by_eta.setdefault(eta, []).append(told.called(name))
-    if len(by_eta) == 1:
-        yield f"Chosen was {next(iter(by_eta)):g}{' for all' if len(told.groups) > 1 else ''}."
+    tied, lost = list[str](), list[str]()
+    for (name, _), (setting, eta) in zip(config.design.cells(), answer.conclusion.chosen, strict=True):
+        completed = [score for score in scores(tuning, setting).values() if score is not None]
+        decided = len(completed) == 1 or len(set(completed)) > 1
+        group = by_eta.setdefault(eta, []) if decided else tied if completed else lost
+        group.append(told.called(name))
+    if tied:
+        yield f"All rates with which every seed completed did equally well, and the smallest was taken, {_with(tied)}."
+    if lost:
+        yield f"With no rate did every seed complete, and the smallest was taken, {_with(lost)}."
+    yield from _decided(by_eta, etas, others=bool(tied or lost))
+
+
+def _decided(by_eta: Mapping[float, Sequence[str]], etas: Sequence[float], *, others: bool) -> Iterator[str]:
+    """Yield which of `etas` did best with which settings, and how often that is an end; `others` have no such rate."""
+    if not by_eta:
+        return
+    count = sum(map(len, by_eta.values()))
+    if len(by_eta) == 1 and not others:
+        yield f"Chosen was {next(iter(by_eta)):g}{' for all' if count > 1 else ''}."
     else:
-        yield f"Chosen were {'; '.join(f'{eta:g} with {listed(by_eta[eta])}' for eta in sorted(by_eta))}."
+        was = "was" if len(by_eta) == 1 else "were"
+        yield f"Chosen {was} {'; '.join(f'{eta:g} {_with(by_eta[eta])}' for eta in sorted(by_eta))}."
     ends = sum(len(names) for eta, names in by_eta.items() if eta in (etas[0], etas[-1]))
     if ends and len(etas) > 1:
-        yield (
-            f"In {ends} of {counted(len(told.groups), 'setting')} that is an end of what was tried: "
-            "a rate beyond might do better."
-        )
+        of = "these" if others else counted(count, "setting")
+        yield f"In {ends} of {of} that is an end of what was tried: a rate beyond might do better."
+
+
+def _with(names: Sequence[str]) -> str:
+    return f"with {listed(names)}"
 
 
 def _measured(told: Study) -> Table:

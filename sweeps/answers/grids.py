@@ -42,8 +42,10 @@ def write_answer(
     console: Console,
     findings: Iterable[str],
     figures: Iterable[tuple[str, Figure]],
+    *,
+    told_lost: bool = False,
 ) -> None:
-    """Write the findings and the figures (by name), and say what came out.
+    """Write the findings and the figures (by name), and say what came out; `told_lost`: findings tell what diverged.
 
     Raises:
         HostError: no trial completed because trials failed.
@@ -60,7 +62,8 @@ def write_answer(
     failed = [record for record in answer.records if record.status is Status.FAILED]
     if failed:
         console.print(f"{len(failed)} trials failed; the same command with RETRY=failed trains them again")
-    if diverged := ended.count(Status.DIVERGED):
+    diverged = ended.count(Status.DIVERGED)
+    if diverged and not told_lost:
         console.print(f"{diverged} of {len(ended)} trials diverged")
     console.print(sentences, end="")
     console.print(f"results in {finished.folder}")

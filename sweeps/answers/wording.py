@@ -1,14 +1,15 @@
 """Words that several sections of the report share: what was run, what chance level is, how estimates are written."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+from pipeline.data.shifts import BLUR, BRIGHTNESS, CONTRAST, NOISE
 from pipeline.inference import ESCAPE_PROBABILITY, Estimate, binomial_half_width
 from pipeline.records import Chance
 from pipeline.report.escape import BELOW, Cell, Effect, initialisation
 from pipeline.report.findings import listed, percent
 from pipeline.report.tables import shown
 from pipeline.run.stage import Stage
-from pipeline.spec import AugmentSpec, DataSpec, ScheduleSpec, TrialSpec
+from pipeline.spec import STATISTICS, AugmentSpec, DataSpec, NetworkSpec, ScheduleSpec, TrialSpec
 
 ALIKE = "(all alike)"
 """What a table says beside a mean of several seeds that do not differ, in place of an interval."""
@@ -19,6 +20,21 @@ CONSTANTS: Mapping[str, str] = {
     **dict.fromkeys(("adam", "adamw"), "(betas {0.beta1:g} and {0.beta2:g})"),
 }
 """What stands behind the name of an optimizer that has constants: a template for its OptimizerSpec."""
+
+STARTS: Mapping[str, str] = {
+    "first_batch": "the first mini-batch",
+    "zeros": "mean 0 and variance 0",
+    "standard": "mean 0 and variance 1",
+}
+"""What moving averages start from, by the name of `bn_start`."""
+
+SHIFTED: Mapping[str, str] = {
+    "brightness": f"{BRIGHTNESS:g} added to brighten them",
+    "contrast": f"distances from an image's mean times {CONTRAST:g}",
+    "blur": f"blurred by a Gaussian of standard deviation {BLUR:g} pixels",
+    "noise": f"normal noise of standard deviation {NOISE:g} added",
+}
+"""What is done to test rows, by the name of the shift."""
 
 
 def counted(count: int, what: str) -> str:
@@ -56,7 +72,7 @@ def training(spec: TrialSpec, varies: Collection[str] = ()) -> str:
         parts.append(f"dropout that keeps {spec.keep:g} of the hidden units")
     if "augment" not in varies and spec.augment.active:
         parts.append(f"images changed at random ({', '.join(_augmented(spec.augment))})")
-    return ", ".join([*parts, _scheduled(spec.schedule, varies)])
+    return ", ".join([*parts, *_computed(spec.network, varies), _scheduled(spec.schedule, varies)])
 
 
 def _penalised(spec: TrialSpec, varies: Collection[str]) -> Iterator[str]:
@@ -72,6 +88,58 @@ def _optimised(spec: TrialSpec, varies: Collection[str]) -> Iterator[str]:
     parts += [] if "batch_size" in varies else [f"batches of {spec.batch_size}"]
     if parts:
         yield " with ".join(parts)
+
+
+def _computed(network: NetworkSpec, varies: Collection[str]) -> Iterator[str]:
+    """Yield what is not the default: the constants of batch norm, where there is any, and the precision of numbers."""
+    usual = NetworkSpec()
+    if network.batch_norm != "none" or "batch_norm" in varies:
+        parts = {
+            "bn_start": f"moving averages that start from {STARTS[network.bn_start]}",
+            "bn_alpha": f"alpha {network.bn_alpha:g}",
+            "bn_epsilon": f"epsilon {network.bn_epsilon:g}",
+        }
+        told = [text for name, text in parts.items() if getattr(network, name) != getattr(usual, name)]
+        if told:
+            yield f"batch norm with {listed(told)}"
+    if network.dtype != usual.dtype:
+        yield f"numbers in {network.dtype}"
+
+
+def evaluated(specs: Sequence[TrialSpec]) -> Iterator[str]:
+    """Yield how networks were evaluated, where this was not by moving averages on the test rows alone."""
+    for kind in STATISTICS:
+        of_kind = [spec for spec in specs if spec.evaluation.statistics == kind]
+        if of_kind and kind in ESTIMATED:
+            yield ESTIMATED[kind](of_kind)
+    shifts = dict.fromkeys(name for spec in specs for name in spec.evaluation.shifts)
+    if shifts:
+        yield (
+            "Test rows were also shifted, their pixels taken as numbers from 0 to 1: "
+            f"{'; '.join(SHIFTED[name] for name in shifts)}."
+        )
+
+
+def _precise(specs: Sequence[TrialSpec]) -> str:
+    evaluation, trained = specs[0].evaluation, specs[0].data.n_train
+    changes = ", as they are, though training sees them changed at random" * any(s.augment.active for s in specs)
+    during = "" if evaluation.per_epoch else "; until then curves use the moving averages"
+    often = "once" if evaluation.per_epoch == 1 else f"{evaluation.per_epoch} times"
+    when = f"{often} an epoch, from its first step on, and once more after training" if not during else "after training"
+    return (
+        f"PreciseBN takes the statistics of {min(evaluation.rows, trained):,} training rows as one batch{changes}, "
+        f"with the network as it stands: {when}{during}."
+    )
+
+
+def _adaptive(specs: Sequence[TrialSpec]) -> str:
+    augment = specs[0].evaluation.augment
+    changes = f"changed at random ({', '.join(_augmented(augment))})" if augment.active else "as they are"
+    return f"AdaptiveBN takes the statistics of the very rows that are evaluated, {changes}."
+
+
+ESTIMATED: Mapping[str, Callable[[Sequence[TrialSpec]], str]] = {"precise": _precise, "adaptive": _adaptive}
+"""What is said of statistics of which one must know what they are taken from."""
 
 
 def _augmented(augment: AugmentSpec) -> Iterator[str]:
@@ -108,10 +176,11 @@ def _scheduled(schedule: ScheduleSpec, varies: Collection[str]) -> str:
 def was_run(networks: str, norms: Sequence[str], stage: Stage, more: str = "") -> str:
     """Return in sentences which `networks` a grid trained, with which batch norms, seeds and rows, and how."""
     places = ["without batch norm" if norm == "none" else f"with batch norm {norm} the activation" for norm in norms]
+    normed = ["batch_norm"] if set(norms) - {"none"} else []
     return (
         f"This run trained {networks}, {listed(places)}, with {counted(stage.replicates, 'pair')} of seeds on "
-        f"{rows(stage.fixed.data)}: {training(stage.fixed)}{more}. All share the seeds of a pair, so that differences "
-        "are taken seed by seed."
+        f"{rows(stage.fixed.data)}: {training(stage.fixed, normed)}{more}. All share the seeds of a pair, so that "
+        "differences are taken seed by seed."
     )
 
 

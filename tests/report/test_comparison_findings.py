@@ -173,6 +173,14 @@ def test_effects_on_further_metrics_are_counted_together_where_there_are_many_of
     assert {one.metric for one in counted_contrasts(found)} == {"gap"}
 
 
+def test_of_many_settings_the_only_one_whose_seeds_lie_in_one_heap_is_said_once():
+    cells = {name: (0.1, 0.6) for name, _ in many(5).cells()} | {("place 3", "norm"): (0.5, 0.5)}
+    assert list(measured_findings(study(many(5), cells))) == [
+        "Of 10 settings, not counting 9 whose seeds lie in two heaps, one is left, whose test accuracy was 50.00 % "
+        "(the same with all 2 seeds) with place 3, norm."
+    ]
+
+
 def test_that_all_escaped_chance_level_is_said_once():
     assert list(chance_findings(study(ONE, {("no norm",): (0.5,), ("norm",): (0.6, LOST)}))) == [
         "Every network that completed escaped chance level (10.00 %)."

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.records import Chance, Curves, Diagnosis, Row, Status, TrialRecord
 from pipeline.run.stage import Stage, StageResult
-from pipeline.spec import DataSpec, Setting, parameter
+from pipeline.spec import SHIFTS, DataSpec, Setting, parameter
 from sweeps.comparison import Compared, Comparison, stages
 from sweeps.question import Answer
 
@@ -49,12 +49,19 @@ def asked(stage: Stage) -> list[Setting]:
     return list(stage.proposal.settings(stage.name, 0, 0, ()))
 
 
-def answer(config: Comparison, accuracy: Accuracy) -> Answer[Any, Any]:
-    """Return the answer of a comparison whose trials have these accuracies on validation and test rows."""
+def answer(config: Comparison, accuracy: Accuracy, shifted: float | None = None) -> Answer[Any, Any]:
+    """Return the answer of a comparison whose trials have these accuracies on validation and test rows.
+
+    On every shifted test set they have the accuracy `shifted`; None where there is no such set.
+    """
     _, conclusion = led(config, accuracy)
+    on_shifted = {} if shifted is None else dict.fromkeys(SHIFTS, shifted)
     tested = replace(
         conclusion.tested,
-        records=tuple(replace(one, test_accuracy=one.final("val_accuracy")) for one in conclusion.tested.records),
+        records=tuple(
+            replace(one, test_accuracy=one.final("val_accuracy"), shifted_accuracy=on_shifted)
+            for one in conclusion.tested.records
+        ),
     )
     rows = [Row(record) for record in tested.records]
     return Answer(config, replace(conclusion, tested=tested), [tested], rows, [], {}, Diagnosis(Chance(0.1, 2.3)))

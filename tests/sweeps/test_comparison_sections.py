@@ -7,7 +7,8 @@ import pytest
 from comparison_runs import Accuracy, answer
 
 from pipeline.report.comparison_findings import findings
-from pipeline.report.document import Block, Bullets, Table, Text
+from pipeline.report.document import Block, Bullets, Picture, Table, Text
+from pipeline.spec import Setting
 from sweeps.answers.comparison_sections import LONGEST, sections, study
 from sweeps.batch_norm import BatchNorm
 from sweeps.comparison import Comparison
@@ -28,8 +29,9 @@ def _without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(kind, "pages", ())
 
 
-def blocks(config: Comparison, accuracy: Accuracy) -> list[Block]:
-    [section] = sections(answer(config, accuracy))
+def blocks(config: Comparison, accuracy: Accuracy, shifted: float | None = None) -> list[Block]:
+    """Return the blocks of the section; `shifted` is the accuracy on all shifted test sets, if there are any."""
+    [section] = sections(answer(config, accuracy, shifted))
     assert section.title == config.title
     return list(section.blocks)
 
@@ -103,12 +105,46 @@ def test_long_tables_are_left_to_csvs_and_the_extremes_are_said_instead() -> Non
 
 
 def test_of_many_metrics_the_table_gives_the_interval_of_the_first_and_says_where_the_others_are() -> None:
-    found = blocks(BatchNorm(replicates=2, statistics=("ema",)), by_seed)
+    found = blocks(BatchNorm(replicates=2, statistics=("ema",)), by_seed, shifted=0.25)
     first = of(Table, found)[0]
     assert first.caption.endswith("The intervals of all but the test accuracy are in `measures.csv`.")
-    shifted = ("on brightened images", "at half the contrast", "on blurred images", "on noisy images")
-    assert first.header == ("batch norm", "n", "test accuracy (%)", *shifted)
-    assert first.rows[0] == ("no batch norm", "2", "50.50 (44.15 to 56.85)", "–", "–", "–", "–")
+    heads = ("on brightened images", "at half the contrast", "on blurred images", "on noisy images")
+    assert first.header == ("batch norm", "n", "test accuracy (%)", *heads)
+    assert first.rows[0] == ("no batch norm", "2", "50.50 (44.15 to 56.85)", *["25.00"] * 4)
+
+
+def test_of_shifted_test_rows_that_were_not_measured_nothing_is_said_or_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = BatchNorm(replicates=2)
+    monkeypatch.setattr(BatchNorm, "figures", ("shifts",))
+    found = blocks(config, by_seed)
+    assert of(Table, found)[0].header == ("batch norm", "n", "test accuracy (%)")
+    assert not [item for item in bullets(found) if "images" in item or "No pair" in item]
+    assert of(Picture, found) == []
+    assert len(of(Picture, blocks(config, by_seed, shifted=0.25))) == 1
+
+
+def test_batch_norm_after_is_compared_with_none_and_with_batch_norm_before() -> None:
+    said = bullets(blocks(BatchNorm(replicates=2, statistics=("ema",)), by_seed))
+    after = "Batch norm after (moving averages) instead of"
+    text = " ".join(said).lower()
+    assert f"{after} no batch norm".lower() in text
+    assert f"{after} batch norm before (moving averages)".lower() in text
+
+
+def test_without_moving_averages_places_are_compared_by_the_first_statistics_and_these_with_the_others() -> None:
+    config = BatchNorm(places=("before", "after"), statistics=("precise", "adaptive"))
+    [factor] = config.factors()
+    before, after = "batch norm before (PreciseBN)", "batch norm after (PreciseBN)"
+    assert [factor.baselines(level) for level in factor.levels] == [(), (before,), (before,), (after,)]
+
+
+def test_what_was_evaluated_is_said_of_the_statistics_and_the_shifts() -> None:
+    found = text(blocks(BatchNorm(replicates=2), by_seed))
+    assert "PreciseBN takes the statistics of 10,000 training rows as one batch, with the network" in found
+    assert "AdaptiveBN takes the statistics of the very rows that are evaluated, changed at random (mirrored, " in found
+    assert "blurred by a Gaussian of standard deviation 3 pixels" in found
+    assert "BN takes" not in text(blocks(Width(replicates=2), by_seed))
+    assert "PreciseBN" not in text(blocks(BatchNorm(replicates=2, statistics=("ema", "adaptive")), by_seed))
 
 
 def test_every_seed_of_a_mixed_setting_is_in_the_table() -> None:
@@ -130,6 +166,23 @@ def test_which_rates_were_chosen_is_said_rate_by_rate_and_whether_a_rate_beyond_
     inner = text(blocks(config, lambda _, eta, __: 0.5 + (eta == 0.01) / 4))
     assert "Chosen was 0.01 for all." in inner
     assert "a rate beyond" not in inner
+
+
+def test_settings_that_no_rate_suits_better_are_said_apart_and_are_at_no_end_of_what_was_tried() -> None:
+    def rule(setting: Setting, eta: float, _: int) -> float | None:
+        rising = {"sgd": 0.1, "momentum": None, "adam": 0.5 + eta, "adagrad": 0.1 if eta > 0.001 else None}
+        return rising[setting["optimizer"]]
+
+    names = ("sgd", "momentum", "adam", "adagrad")
+    found = text(blocks(Optimizers(replicates=2, names=names, etas=Values((0.001, 0.01, 0.1))), rule))
+    assert (
+        "All rates with which every seed completed did equally well, and the smallest was taken, with SGD and AdaGrad. "
+        "With no rate did every seed complete, and the smallest was taken, with momentum. "
+        "Chosen was 0.1 with Adam. In 1 of these that is an end" in found
+    )
+    stuck = text(blocks(Optimizers(replicates=2, names=("sgd",)), lambda *_: 0.1))
+    assert "Chosen" not in stuck
+    assert "a rate beyond" not in stuck
 
 
 def test_one_rate_is_no_end_of_what_was_tried() -> None:

@@ -11,7 +11,7 @@ import rig
 from comparison_runs import asked, led, result
 
 from pipeline.run.replay import any_rows
-from pipeline.spec import Factor, Setting, TrialSpec, levels, parameter
+from pipeline.spec import Factor, OptimizerSpec, Setting, TrialSpec, levels, parameter
 from sweeps import SWEEPS
 from sweeps.answers.comparison_results import question
 from sweeps.answers.comparison_sections import sections
@@ -19,8 +19,14 @@ from sweeps.batch_norm import BatchNorm
 from sweeps.cli import Options, changed
 from sweeps.comparison import Comparison, best_eta, budgets, stages
 from sweeps.grid import Values
+from sweeps.optimizers import Optimizers
 from sweeps.session import run
+from sweeps.skip import Skip
 from sweeps.stored import stored
+from sweeps.training_stats import TrainingStats
+from sweeps.two_layer import TwoLayer
+from sweeps.weight_scale import WeightScale
+from sweeps.width import Width
 
 ETAS = (0.001, 0.01, 0.1)
 COMPARISONS = {
@@ -147,6 +153,29 @@ class TestEveryComparison:
         assert (config.__doc__ or "").partition("\n")[0].endswith("?")
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        TwoLayer(hidden=(7,), step_size=3, cycles=2),
+        TrainingStats(num_bn_layers=2, eta_max=0.1),
+        Optimizers(optimizer=OptimizerSpec(momentum=0.5)),
+        Optimizers(etas=Values(), eta_max=0.5),
+        Width(batch_norm="none", l2_factor=1.0, schedule="step", decay=0.5, decay_every=2),
+        Skip(hidden=(4,) * 6, skips=("2-4",)),
+        WeightScale(sigma=Values((0.01, 0.1)), hidden=(4,)),
+    ],
+    ids=lambda config: config.stage_name,
+)
+def test_a_field_on_which_settings_depend_or_that_none_of_them_replaces_is_taken(config: Comparison) -> None:
+    assert trials_of(config) != trials_of(type(config)())
+
+
+def test_the_scales_of_weights_may_be_listed_or_evenly_spaced() -> None:
+    assert len(WeightScale().sigma.taken("sigma")) == 20
+    for sigma in Values((0.01, 0.1)), Values(WeightScale().sigma.values, (0.01, 0.1, 2)):
+        assert WeightScale(sigma=sigma).design.factors[0].numbers == (0.01, 0.1)
+
+
 def test_no_two_comparisons_share_a_seed() -> None:
     seeds = [spec.init_seed for config in COMPARISONS.values() for spec in trials_of(config.at_scale("smoke"))]
     of_each = [{spec.init_seed for spec in trials_of(config.at_scale("smoke"))} for config in COMPARISONS.values()]
@@ -221,6 +250,18 @@ def test_shifted_test_sets_are_those_of_images_and_a_stored_run_knows_which_it_h
     [folder] = (tmp_path / "out" / "batch-norm").iterdir()
     [record] = stored(question(BatchNorm), folder).records
     assert bool(record.shifted_accuracy) == (len(shape) == 3)
+
+
+@pytest.mark.parametrize("etas", [Values(), Values((1e30,))], ids=["tested", "both stages"])
+def test_what_diverged_is_said_once_on_the_screen(
+    etas: Values, ran: Callable[..., tuple[Path, list[str]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, _ = ran(Toy(etas=etas, eta_max=0.1 if etas.values else 1e30))
+    printed = capsys.readouterr().out
+    assert printed.count("trials diverged") == 1 + bool(etas.values)
+    assert "4 of 4 trials diverged: 2 with none and 2 with before." in printed
+    assert "4 of 4 trials diverged" in (folder / "findings.md").read_text()
+    assert ("in the choice of learning rates 2 of 2 trials diverged" in printed) == bool(etas.values)
 
 
 def table(path: Path) -> list[dict[str, str]]:

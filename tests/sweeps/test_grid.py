@@ -225,6 +225,14 @@ def test_its_answer_can_be_read_from_its_store(tmp_path: Path, monkeypatch: pyte
     assert rig.files(folder) == before
 
 
+def test_a_range_takes_the_place_of_the_usual_list_and_of_no_other() -> None:
+    ranged = InitSensitivity(sigma=Values((1e-1, 1e-3, 1e-4), (0.1, 1.0, 2)))
+    assert ranged.sigma.taken("sigma") == (0.1, 1.0)
+    for values in (0.2, 0.3), (1e-1, 1e-3):
+        with pytest.raises(ConfigError, match=r"sigma must be given as values or as log-range, not as both, got"):
+            InitSensitivity(sigma=Values(values, (0.1, 1.0, 2)))
+
+
 def test_values_are_those_listed_or_those_of_a_range_with_both_its_ends() -> None:
     assert Values((0.3, 0.1)).taken("sigma") == (0.3, 0.1)
     assert Values((0.3,), (0.01, 1.0, 3)).taken("sigma") == (0.01, 0.1, 1.0)

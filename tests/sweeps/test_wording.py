@@ -1,5 +1,8 @@
 """What sections say in common: one cell of a table for every kind of estimate, and what intervals leave out."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from pipeline.inference import mean_interval
@@ -7,6 +10,7 @@ from pipeline.report.escape import Cell, Effect, Seed
 from pipeline.spec import (
     AugmentSpec,
     DataSpec,
+    EvaluationSpec,
     InitSpec,
     NetworkSpec,
     OptimizerSpec,
@@ -14,7 +18,7 @@ from pipeline.spec import (
     TrialSpec,
     with_setting,
 )
-from sweeps.answers.wording import attained, changed, counted, intervals, networks, reached, training
+from sweeps.answers.wording import attained, changed, counted, evaluated, intervals, networks, reached, training
 
 
 def cell(*accuracies: float) -> Cell:
@@ -62,6 +66,55 @@ def test_what_the_choice_of_test_rows_adds_is_that_of_the_share_nearest_to_one_h
 
 def test_things_are_counted_in_words() -> None:
     assert [counted(count, "seed") for count in (1, 2)] == ["1 seed", "2 seeds"]
+
+
+def test_how_test_rows_were_evaluated_is_said_of_what_is_not_usual() -> None:
+    assert list(evaluated([TRIAL])) == []
+    assert list(evaluated([])) == []
+    normed = replace(TRIAL, network=NetworkSpec(batch_norm="before"), augment=AugmentSpec(mirror=True))
+
+    def said(**evaluation: Any) -> str:
+        [one] = evaluated([TRIAL, replace(normed, evaluation=EvaluationSpec(**evaluation))])
+        return one
+
+    assert said(statistics="precise", rows=100_000) == (
+        "PreciseBN takes the statistics of 45,000 training rows as one batch, as they are, though training sees them "
+        "changed at random, with the network as it stands: once an epoch, from its first step on, and once more after "
+        "training."
+    )
+    assert "stands: 3 times an epoch, from" in said(statistics="precise", per_epoch=3)
+    never = said(statistics="precise", per_epoch=0)
+    assert never.endswith("stands: after training; until then curves use the moving averages.")
+    assert said(statistics="adaptive").endswith("of the very rows that are evaluated, as they are.")
+    assert said(statistics="adaptive", augment=AugmentSpec(shift=1)).endswith("at random (shift up to 1 pixel).")
+    assert said(shifts=("contrast", "noise")).endswith(
+        "from 0 to 1: distances from an image's mean times 0.5; normal noise of standard deviation 0.3 added."
+    )
+
+
+@pytest.mark.parametrize(
+    ("network", "varies", "said"),
+    [
+        (NetworkSpec(batch_norm="none", bn_start="zeros"), (), ""),  # without batch norm it means nothing
+        (
+            NetworkSpec(batch_norm="none", bn_start="zeros"),
+            ("batch_norm",),
+            "batch norm with moving averages that start from mean 0 and",
+        ),
+        (NetworkSpec(batch_norm="after", bn_alpha=0.5), (), "batch norm with alpha 0.5, "),
+        (
+            NetworkSpec(batch_norm="before", bn_start="standard", bn_epsilon=1e-8),
+            (),
+            "batch norm with moving averages that start from mean 0 and variance 1 and epsilon 1e-08, ",
+        ),
+        (NetworkSpec(dtype="float64"), (), "numbers in float64, "),
+    ],
+)
+def test_constants_of_networks_are_said_where_they_are_not_the_usual_ones(
+    network: NetworkSpec, varies: tuple[str, ...], said: str
+) -> None:
+    assert f"batches of 100, {said}" in training(replace(TRIAL, network=network), varies)
+    assert said or "mean 0" not in training(replace(TRIAL, network=network), varies)
 
 
 TRIAL = TrialSpec(DataSpec("cifar10", "d" * 16, 3072, 10, 45_000, 5_000, 10_000, (3, 32, 32)))
