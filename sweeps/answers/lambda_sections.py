@@ -13,6 +13,7 @@ from pipeline.run.stage import Search, StageResult
 from pipeline.spec import NetworkSpec
 from sweeps.answers import lambda_figures
 from sweeps.answers.lambda_conclusion import Found, conclude
+from sweeps.answers.stages import TRAINED, final_networks, trained
 from sweeps.answers.tested import cells, estimated, notes
 from sweeps.lambda_search import WIDENINGS, Conclusion, Range
 
@@ -75,22 +76,19 @@ def _stages(results: Sequence[StageResult]) -> Table:
     """Return where every stage looked, how often, for how long and on which rows."""
     return Table(
         "The stages: how many lambdas, which, with how many pairs of seeds each, for how long, on how many rows.",
-        ("stage", "lambdas", "lambda", "seeds", "cycles", "epochs", "training", "validation", "test rows"),
+        ("stage", "lambdas", "lambda", *TRAINED),
         tuple(map(_stage, results)),
         labels=3,
     )
 
 
 def _stage(result: StageResult) -> tuple[str, ...]:
-    stage, data, schedule = result.stage, result.stage.fixed.data, result.stage.fixed.schedule
+    stage = result.stage
     count, which = str(stage.proposal.count), ", ".join(map(number, sorted(_by_lambda(result))))
     if isinstance(stage.proposal, Search):
         count += f", {stage.proposal.sampler}"
         which = f"{number(stage.proposal.searched.low)} to {number(stage.proposal.searched.high)}"
-    return (
-        *(stage.name, count, which, str(stage.replicates), str(schedule.cycles), str(schedule.epochs)),
-        *(f"{rows:,}" if rows else "–" for rows in (data.n_train, data.n_val, data.n_test)),
-    )
+    return (stage.name, count, which, *trained(stage))
 
 
 def _by_lambda(result: StageResult) -> dict[float, list[TrialRecord]]:
@@ -213,10 +211,9 @@ def _tested(best: Mapping[str, Any]) -> Table:
     by_role = best["test_accuracy_by_role"]
     labels = merged_labels({role: tested["lambda"] for role, tested in by_role.items()})
     tested = {one["lambda"]: one for one in by_role.values()}
-    return Table(
-        "Test accuracy of the final networks, mean and 95 % t interval over the n pairs of seeds that completed.",
-        ("role", "lambda", "test accuracy (%)", "sd (points)", "n"),
-        tuple((label, number(lambda_), *cells(estimated(tested[lambda_]))) for lambda_, label in labels.items()),
+    return final_networks(
+        ("role", "lambda"),
+        ((label, number(lambda_), *cells(estimated(tested[lambda_]))) for lambda_, label in labels.items()),
     )
 
 
