@@ -1,15 +1,11 @@
 """Which settings together generalise best? Many at random, the best few again with fresh seeds, the winner tested."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Self
+from typing import Self
 
-import tyro
-
-from pipeline.errors import ConfigError, require
+from pipeline.errors import require
 from pipeline.run.replay import any_rows
-from pipeline.run.samplers import LogRange
-from pipeline.run.space import Choices, Dimension, Interval, Space
 from pipeline.run.stage import Listed, SpaceSearch, Stage, StageResult, means
 from pipeline.run.sweep import Sweep
 from pipeline.spec import (
@@ -23,8 +19,8 @@ from pipeline.spec import (
     with_setting,
 )
 from sweeps.cli import asked
-from sweeps.depth import hidden_sizes
 from sweeps.question import Rows
+from sweeps.random_search_space import Searched, ends
 
 SEARCH, CONFIRM, FINAL = "random-search", "random-confirm", "random-final"
 """The stages. Seeds are made from their names, and no two sweeps are to share their noise."""
@@ -40,64 +36,21 @@ DEFAULT: Setting = {
 
 
 @dataclass(frozen=True)
-class Searched:
-    """What is searched. Of a number: one fixes it, two are the ends of its range."""
-
-    hidden: tuple[str, ...] = ("50", "50-50", "100-50", "200-100", "500-250-100")
-    """networks to choose from, by their hidden sizes"""
-    batch_norm: tuple[str, ...] = ("before",)
-    """of none, before and after, those to choose from"""
-    eta_max: tuple[float, ...] = (0.01, 1.0)
-    """largest learning rate, on a log scale"""
-    lambda_: Annotated[tuple[float, ...], tyro.conf.arg(name="lambda")] = (1e-5, 1e-1)
-    """L2 penalty, on a log scale"""
-    sigma: tuple[float, ...] = (1e-3, 3e-1)
-    """weight scale: standard deviation of the initial weights, on a log scale"""
-    keep: tuple[float, ...] = (0.5, 1.0)
-    """dropout: the probability to keep a hidden unit, evenly"""
-
-    def dimensions(self) -> dict[str, Dimension | Any]:
-        """Return a Dimension, or the one value that it is fixed at, by public name.
-
-        Raises:
-            ConfigError: a range is empty or reversed, or a network is not one.
-        """
-        for name, listed in (("networks", self.hidden), ("batch norm", self.batch_norm)):
-            require(0 < len(set(listed)) == len(listed), name, "must be different, and at least one", listed)
-        hidden = {text: hidden_sizes(text) for text in self.hidden}
-        norms = {text: text for text in self.batch_norm}
-        return {
-            "hidden": Choices(hidden, "hidden") if len(hidden) > 1 else hidden[self.hidden[0]],
-            "batch_norm": Choices(norms, "batch norm") if len(norms) > 1 else self.batch_norm[0],
-            "eta_max": _numbers("eta max", self.eta_max),
-            "lambda": _numbers("lambda", self.lambda_),
-            "sigma": _numbers("sigma", self.sigma),
-            "keep": _numbers("keep", self.keep, log=False),
-        }
-
-
-def _numbers(of: str, given: tuple[float, ...], *, log: bool = True) -> Dimension | float:
-    require(len(given) in (1, 2), of, "must be one number, or the two ends of a range", given)
-    first, last = given[0], given[-1]
-    if len(given) == 1:
-        return first
-    return LogRange(first, last, of) if log else Interval(first, last, of)
-
-
-@dataclass(frozen=True)
 class SearchStage:
-    """The search: many settings, trained shortly."""
+    """The search: many settings."""
 
     count: int = 60
     """settings"""
     replicates: int = 1
     """pairs of seeds each: one, as many settings tell more than few repeats; the next stage repeats the best"""
     step_size: int = 3
+    """epochs of half a cycle of the learning rate"""
     cycles: int = 1
+    """cycles of the learning rate"""
     sampler: str = "random"
-    """any sampler of Optuna: random, qmc, tpe, nsgaii, cmaes, gp, ..., or its class"""
+    """one of Optuna's that needs nothing but a seed: random, qmc, tpe, nsgaii, cmaes, gp, ..., or its class"""
     round_size: int = 20
-    """settings that are proposed (and packed) at a time"""
+    """settings that are proposed (and packed) at a time; divides the count"""
     val_fraction: float = 0.1
     """of the training rows, kept for validation"""
 
@@ -115,14 +68,18 @@ class SearchStage:
 
 @dataclass(frozen=True)
 class ConfirmStage:
-    """The best settings once more, with fresh seeds and for longer: the best of them here is the winner."""
+    """The best settings of the search once more, with fresh seeds: the best of them here is the winner."""
 
     finalists: int = 5
-    """settings"""
+    """settings, the best of the search"""
     replicates: int = 2
+    """pairs of seeds each; more of them extend a run that is there"""
     step_size: int = 4
+    """epochs of half a cycle"""
     cycles: int = 2
+    """cycles of the learning rate"""
     val_fraction: float = 0.1
+    """of the training rows, kept for validation"""
 
     def __post_init__(self) -> None:
         positive_integer("finalists", self.finalists)
@@ -134,9 +91,13 @@ class FinalStage:
     """The winner and the default network, with fresh seeds. Opens the test set."""
 
     replicates: int = 5
+    """pairs of seeds each"""
     step_size: int = 5
+    """epochs of half a cycle"""
     cycles: int = 2
+    """cycles of the learning rate"""
     val_fraction: float = 0.02
+    """of the training rows, kept for validation"""
 
     def __post_init__(self) -> None:
         positive_integer("replicates", self.replicates)
@@ -146,13 +107,15 @@ class FinalStage:
 class RandomSearch:
     """Which hidden sizes, learning rate, lambda, weight scale and dropout generalise best together?
 
-    Many settings are trained shortly, the best few again with fresh seeds; the winner of these is tested beside the
-    default network. How much each parameter matters is said by fANOVA.
+    Many settings are trained, the best few again with fresh seeds; the winner of these is tested beside the default
+    network. How much each parameter matters is said by fANOVA.
     """
 
     space: Searched = field(default_factory=Searched)
     eta_min: float = 1e-5
+    """smallest learning rate of every cycle"""
     batch_size: int = 100
+    """rows of a mini-batch"""
     search: SearchStage = field(default_factory=SearchStage)
     confirm: ConfirmStage = field(default_factory=ConfirmStage)
     final: FinalStage = field(default_factory=FinalStage)
@@ -162,8 +125,8 @@ class RandomSearch:
         require(self.confirm.finalists <= self.search.count, "finalists", rule, self.confirm.finalists)
         for stage in (self.search, self.confirm, self.final):
             trial = self.trial(stage, any_rows)
-            for name, dimension in self.searched.items():  # so that what no trial can be is refused before data is read
-                for value in _ends(dimension):
+            for name, dimension in self.space.dimensions.items():  # what no trial can be is refused before data is read
+                for value in ends(dimension):
                     with_setting(trial, {name: value})
 
     @classmethod
@@ -183,33 +146,15 @@ class RandomSearch:
             )
         return cls()
 
-    @property
-    def searched(self) -> dict[str, Dimension]:
-        """What varies, by public name."""
-        return {name: each for name, each in self.space.dimensions().items() if isinstance(each, Dimension)}
-
-    @property
-    def fixed(self) -> Setting:
-        """What of the searched parameters is fixed at one value."""
-        return {name: each for name, each in self.space.dimensions().items() if not isinstance(each, Dimension)}
-
     def trial(
         self, stage: SearchStage | ConfirmStage | FinalStage, rows: Rows, *, opens_test: bool = False
     ) -> TrialSpec:
         """Return what all trials of a stage share, with a value of every searched parameter in its place."""
-        every = {name: next(_ends(each)) for name, each in self.searched.items()} | dict(self.fixed)
+        every = {name: next(ends(each)) for name, each in self.space.dimensions.items()} | dict(self.space.fixed)
         schedule = ScheduleSpec("triangular", self.eta_min, every["eta_max"], stage.step_size, stage.cycles)
         data = rows(stage.val_fraction, opens_test)
         trial = TrialSpec(data, NetworkSpec(), InitSpec("normal", every["sigma"]), schedule, batch_size=self.batch_size)
         return with_setting(trial, every)
-
-
-def _ends(dimension: Dimension) -> Iterator[Any]:
-    """Yield the values that a rule would refuse first: both ends of a range, every choice."""
-    if isinstance(dimension, Choices):
-        yield from dimension.values.values()
-    else:
-        yield from (dimension.low, dimension.high)
 
 
 @dataclass(frozen=True)
@@ -241,7 +186,7 @@ class Conclusion:
 def stages(config: RandomSearch, rows: Rows) -> Sweep[Conclusion]:
     """Yield the stages: the search, its best settings again, and what the winner is worth beside the default."""
     search = config.search
-    proposal = SpaceSearch(_space(config), search.sampler, search.count, search.round_size)
+    proposal = SpaceSearch(config.space.space(), search.sampler, search.count, search.round_size)
     result = yield Stage(SEARCH, config.trial(search, rows), proposal, search.replicates)
     searched = ranked(result)
     if not searched:
@@ -250,22 +195,10 @@ def stages(config: RandomSearch, rows: Rows) -> Sweep[Conclusion]:
     result = yield Stage(CONFIRM, config.trial(config.confirm, rows), finalists, config.confirm.replicates)
     conclusion = Conclusion(searched, ranked(result))
     if conclusion.roles:  # the choice is fixed here; what follows measures it
-        settings = Listed(_distinct(conclusion.roles))
+        settings = Listed(tuple(conclusion.roles.values()))  # two: a setting of the search is never the default
         trial = config.trial(config.final, rows, opens_test=True)
         yield Stage(FINAL, trial, settings, config.final.replicates, keeps_networks=True)
     return conclusion
-
-
-def _space(config: RandomSearch) -> Space:
-    if not config.searched:
-        raise ConfigError("a search must vary at least one parameter, got one value of each")
-    return Space(config.searched)
-
-
-def _distinct(roles: Mapping[str, Setting]) -> tuple[Setting, ...]:
-    """Return the settings, each once: the winner may be the default."""
-    settings = list(roles.values())
-    return tuple(setting for index, setting in enumerate(settings) if setting not in settings[:index])
 
 
 def ranked(result: StageResult) -> tuple[Ranked, ...]:
@@ -284,8 +217,8 @@ ENTRY = asked(RandomSearch, "sweeps.answers.random_search_results:QUESTION")
 
 
 def budgets(_config: RandomSearch) -> list[str]:
-    """Return what may grow without a new run: more settings are more rounds, more finalists' seeds are more packs.
+    """Return what may grow without a new run: of the last search stage only, as all that follows depends on it.
 
-    Should the choice move, the final stage runs for the new one.
+    More seeds for the finalists are more packs; more settings of the search would be other finalists.
     """
-    return ["search.count", "confirm.replicates"]
+    return ["confirm.replicates"]

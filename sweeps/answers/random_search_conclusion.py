@@ -1,9 +1,10 @@
 """What the random search comes to, in numbers: the content of best.json, and of what the report says."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pipeline.inference import SHARE_DIFFERENCE, paired_difference
+from pipeline.inference import SHARE_DIFFERENCE, Estimate, paired_difference
 from pipeline.records import TrialRecord
 from pipeline.report.findings import listed, percent
 from pipeline.report.style import number
@@ -72,7 +73,7 @@ def described(setting: Setting) -> str:
 def reason(answer: Found) -> str:
     """Return how the choice came about, in words."""
     config, conclusion = answer.configuration, answer.conclusion
-    names = listed(NAMES[name] for name in config.searched)
+    names = listed(NAMES[name] for name in config.space.dimensions)
     words = [
         f"{SEARCH}: {config.search.count} settings of {names} by the sampler {config.search.sampler}, of which "
         f"{len(completed(answer))} completed with every seed."
@@ -93,21 +94,38 @@ def reason(answer: Found) -> str:
 
 
 def trials_of(answer: Found, role: str) -> list[TrialRecord]:
-    """Return the trials of the final stage that are there as `role`."""
-    setting = answer.conclusion.roles[role]
-    return [record for record in answer.results[-1].records if setting_of(record.spec) == setting]
+    """Return the trials of the final stage that are there as `role`, replicate by replicate."""
+    return _of(answer.results[-1].records, answer.conclusion.roles[role])
+
+
+def _of(records: Sequence[TrialRecord], setting: Setting) -> list[TrialRecord]:
+    """Return the trials of a setting, replicate by replicate."""
+    return sorted(
+        (record for record in records if setting_of(record.spec) == setting), key=lambda record: record.replicate
+    )
 
 
 def _differences(answer: Found) -> dict[str, Any]:
     """Return how much more accurate the winner's networks are than the default's, seed by seed."""
     roles = answer.conclusion.roles
-    if not roles or roles["winner"] == roles["default"]:
+    if not roles:
         return {}
-    winner, default = (
-        [record.test_accuracy for record in sorted(trials_of(answer, role), key=lambda record: record.replicate)]
-        for role in ("winner", "default")
-    )
+    winner, default = ([record.test_accuracy for record in trials_of(answer, role)] for role in roles)
     return {"winner - default": asdict(paired_difference(winner, default, SHARE_DIFFERENCE))}
+
+
+def runner_up(answer: Found) -> Estimate | None:
+    """Return how much more accurate the winner is than the second of the finalists on validation rows, seed by seed.
+
+    None where fewer than two finalists completed.
+    """
+    if len(answer.conclusion.confirmed) < 2:
+        return None
+    best, second = (
+        [record.final("val_accuracy") for record in _of(answer.results[1].records, each.setting)]
+        for each in answer.conclusion.confirmed[:2]
+    )
+    return paired_difference(best, second, SHARE_DIFFERENCE)
 
 
 def _tested_before(answer: Found) -> list[Setting]:

@@ -1,6 +1,6 @@
 """Findings of the random search: sentences that rules make from its numbers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.inference import Estimate
@@ -9,13 +9,16 @@ from pipeline.report.findings import accuracy, effect, listed, percent
 from pipeline.report.style import number
 from pipeline.run.space import Choices
 from pipeline.spec import Setting
-from sweeps.answers.random_search_conclusion import NAMES, described
-from sweeps.answers.random_search_study import SHUFFLES, Found, Importance, completed, importances
+from sweeps.answers.random_search_conclusion import NAMES, described, runner_up
+from sweeps.answers.random_search_study import SHUFFLES, Found, Importance, completed, importances, looked_at
 from sweeps.answers.tested import estimated
 from sweeps.answers.wording import counted
 
 EDGE = 0.9
 """From here to 1, the way from the middle of a range to its end, a value lies at the edge."""
+
+BOUNDS = {"keep": 1.0}
+"""Ends of ranges beyond which there is nothing: to keep every unit is to have no dropout."""
 
 
 def findings(answer: Found, best: Mapping[str, Any]) -> Iterator[str]:
@@ -24,10 +27,7 @@ def findings(answer: Found, best: Mapping[str, Any]) -> Iterator[str]:
     if conclusion.winner is None:
         yield best["reason"]
     else:
-        yield (
-            f"The winner is {described(conclusion.winner)}; the test accuracy of its final networks is "
-            f"{accuracy(estimated(best['test_accuracy']))}."
-        )
+        yield f"The winner is {described(conclusion.winner)}; {_reached(best['test_accuracy'])}."
         yield from _bought(answer, best)
         yield from _moved(answer)
         yield from _edges(answer, conclusion.winner)
@@ -37,61 +37,78 @@ def findings(answer: Found, best: Mapping[str, Any]) -> Iterator[str]:
 
 def _bought(answer: Found, best: Mapping[str, Any]) -> Iterator[str]:
     """Yield whether the search bought anything."""
-    if not best["differences"]:
-        yield "The winner is the default network itself."
     for difference in best["differences"].values():
         yield effect("choosing the winner rather than the default", "of the final networks", Estimate(**difference))
-    tested = best["test_accuracy_by_role"].get("default")
-    if tested and best["differences"]:
-        yield (
-            f"The default network, {described(answer.conclusion.roles['default'])}, reaches "
-            f"{accuracy(estimated(tested))} in the same stage."
-        )
+    tested = best["test_accuracy_by_role"]["default"]
+    yield f"The default is {described(answer.conclusion.roles['default'])}; {_reached(tested)}."
+
+
+def _reached(tested: Mapping[str, Any]) -> str:
+    """Return what the final networks of a setting came to."""
+    if not tested["n"]:
+        return "none of its final networks completed"
+    return f"the test accuracy of its final networks is {accuracy(estimated(tested))}"
 
 
 def _moved(answer: Found) -> Iterator[str]:
-    """Yield whether fresh seeds and longer training chose what the search had put first."""
+    """Yield whether fresh seeds chose what the search had put first, and whether they tell it from the second."""
     searched, confirmed = answer.conclusion.searched, answer.conclusion.confirmed
-    rank = next(place for place, each in enumerate(searched, start=1) if each.setting == confirmed[0].setting)
-    if len(confirmed) < 2:
+    difference = runner_up(answer)
+    if difference is None:
         return
+    rank = next(place for place, each in enumerate(searched, start=1) if each.setting == confirmed[0].setting)
     first = "also the best of the search" if rank == 1 else f"number {rank} of the search"
     yield (
-        f"Among the {len(confirmed)} finalists that completed, the winner's mean validation accuracy is "
-        f"{percent(confirmed[0].mean)} %, {percent(confirmed[0].mean - confirmed[1].mean)} points above the next; it "
-        f"was {first}. The best of many short runs is partly luck, which fresh seeds do not repeat."
+        f"Among the {len(confirmed)} finalists that completed, the winner's mean validation accuracy is the highest, "
+        f"{percent(confirmed[0].mean)} %; it was {first}. The best of many runs is partly luck, which fresh seeds do "
+        "not repeat."
+    )
+    pair = effect(
+        "choosing the winner rather than the second", "of the finalists", difference, "mean validation accuracy"
+    )
+    yield (
+        f"{pair} These accuracies picked the pair, so that the winner cannot come out below the second; the interval "
+        "does not know of that."
     )
 
 
 def _edges(answer: Found, winner: Setting) -> Iterator[str]:
     """Yield which of the winner's values lie at an edge of what was searched."""
-    edges = []
-    for name, dimension in answer.configuration.searched.items():
+    edges: list[str] = []
+    for name, dimension in answer.configuration.space.dimensions.items():
         if name == "hidden" and isinstance(dimension, Choices):
-            if sum(winner[name]) == max(map(sum, dimension.values.values())):
-                edges.append("the network is the one with the most hidden units")
+            edges += _network_edges(sum(winner[name]), [sum(sizes) for sizes in dimension.values.values()])
         elif not isinstance(dimension, Choices) and abs(place := dimension.off_middle(winner[name])) >= EDGE:
-            end = number(dimension.low if place < 0 else dimension.high)
-            edges.append(f"{NAMES[name]} {number(winner[name])} lies near the end {end} of its range")
+            end = dimension.low if place < 0 else dimension.high
+            if end != BOUNDS.get(name):
+                edges.append(f"{NAMES[name]} {number(winner[name])} lies near the end {number(end)} of its range")
     if edges:
         yield f"At an edge of the space: {listed(edges)}. What lies beyond was not searched."
     else:
-        yield "No searched value of the winner lies at an edge of the space."
+        yield "No value of the winner lies at an edge of the space beyond which more could be searched."
+
+
+def _network_edges(units: int, every: Sequence[int]) -> Iterator[str]:
+    """Yield whether a network with so many hidden units is the smallest or the largest of those to choose from."""
+    if min(every) < max(every):
+        for end, called in ((min(every), "smaller"), (max(every), "larger")):
+            if units == end:
+                yield f"no network to choose from is {called} by units ({units:,})"
 
 
 def explained(answer: Found) -> Iterator[str]:
     """Yield how much of the variance each parameter explains, and how far that can be trusted."""
     found = importances(answer)
     if not found:
-        if len(answer.configuration.searched) > 1:
+        if len(answer.configuration.space.dimensions) > 1:
             yield "Too few settings completed with different accuracies to say which parameter matters."
         return
     rests = f"fANOVA over the {counted(len(completed(answer)), 'setting')} that completed"
     told = [each for each in found if not each.is_noise]
     if told:
         yield (
-            f"Of the variance of validation accuracy over the space, {listed(map(_share, told))} "
-            f"({rests}; each more than in any of {SHUFFLES} shuffles of the accuracies)."
+            f"Of the variance of validation accuracy {looked_at(answer)}, {listed(map(_share, told))} "
+            f"({rests}; each more than any parameter in {SHUFFLES} shuffles of the accuracies)."
         )
     within = [each for each in found if each.is_noise]
     if within:
@@ -104,6 +121,11 @@ def explained(answer: Found) -> Iterator[str]:
         yield (
             f"The other {others:.0f} % are noise, and what parameters do together. Such shares belong to this space "
             "and this budget: narrower ranges, or longer training, would have others."
+        )
+    if answer.results[0].stage.proposal.looks_back:
+        yield (
+            f"The sampler {answer.configuration.search.sampler} looks back at results and proposes more settings where "
+            "they were good, so that such shares are not of the space, but of where it looked."
         )
 
 

@@ -13,10 +13,11 @@ from pipeline.records import Status
 from pipeline.report import style
 from pipeline.report.tables import summary_table
 from sweeps.answers import random_search_figures as figures
+from sweeps.answers import random_search_redrawn as redrawn
 from sweeps.answers.random_search_conclusion import conclude
 from sweeps.answers.random_search_findings import findings
 from sweeps.answers.random_search_sections import TITLE, sections
-from sweeps.answers.random_search_study import SHUFFLES, Found, completed, importances
+from sweeps.answers.random_search_study import SHUFFLES, Found, comparable, completed, importances, looked_at
 from sweeps.answers.tested import difference_in_words, in_words
 from sweeps.folders import BEST, FIGURES
 from sweeps.question import Finished, Question
@@ -29,14 +30,14 @@ IMPORTANCE_COLUMNS = ("parameter", "share", "share_shuffled", "settings", "note"
 def tables(answer: Found) -> Mapping[str, pd.DataFrame]:
     """Return one row per stage and setting, and the importance of every parameter.
 
-    `share` is the part of the variance of validation accuracy over the space that a parameter explains on its own,
-    `share_shuffled` the most that it explained of shuffled accuracies.
+    `share` is the part of the variance of validation accuracy that a parameter explains on its own, `share_shuffled`
+    the most that any parameter explained of shuffled accuracies.
     """
     summary = summary_table(answer.records, PARAMETERS, ascending=False)
     settings = len(completed(answer))
     note = (
-        f"fANOVA over the {settings} of {answer.configuration.search.count} settings of {SEARCH} that completed; "
-        f"{SHUFFLES} shuffles"
+        f"fANOVA over the {settings} of {answer.configuration.search.count} settings of {SEARCH} that completed, "
+        f"{looked_at(answer)}; {SHUFFLES} shuffles"
     )
     rows = [(each.parameter, each.share, each.chance, settings, note) for each in importances(answer)]
     return {"summary": summary, "importance": pd.DataFrame(rows, columns=list(IMPORTANCE_COLUMNS))}
@@ -67,9 +68,9 @@ def _figures(answer: Found) -> Iterator[tuple[str, Figure]]:
     yield "search-progress", figures.search_progress(answer)
     if importances(answer):
         yield "importance", figures.parameter_importance(answer)
-    if completed(answer):
-        yield "slices", figures.slices(answer)
-        yield "parallel-coordinates", figures.parallel_coordinates(answer)
+    if comparable(answer):
+        yield "slices", redrawn.slices(answer)
+        yield "parallel-coordinates", redrawn.parallel_coordinates(answer)
     if answer.conclusion.winner:
         yield "final-accuracy", figures.final_accuracy(answer)
 

@@ -9,12 +9,14 @@ from pipeline.report.findings import listed, percent
 from pipeline.report.style import number
 from pipeline.report.tables import by_setting, shown, values_of
 from pipeline.run.space import Choices
-from pipeline.run.stage import StageResult
+from pipeline.run.stage import Stage, StageResult
 from pipeline.spec import Setting
 from sweeps.answers import random_search_figures as figures
+from sweeps.answers import random_search_redrawn as redrawn
 from sweeps.answers.random_search_conclusion import NAMES, conclude
 from sweeps.answers.random_search_findings import findings
-from sweeps.answers.random_search_study import SHUFFLES, Found, completed, importances
+from sweeps.answers.random_search_study import SHUFFLES, Found, comparable, completed, importances, looked_at
+from sweeps.answers.stages import TRAINED, final_networks, trained
 from sweeps.answers.tested import cells, estimated, notes
 from sweeps.answers.wording import counted, rows
 from sweeps.random_search import PARAMETERS, Ranked
@@ -55,46 +57,73 @@ def _blocks(answer: Found, best: Mapping[str, Any]) -> Iterator[Block]:
 
 
 def _pictures(answer: Found) -> Iterator[Picture]:
-    """Yield what needs settings that completed: slices, parallel coordinates and importances."""
+    """Yield what needs several settings that completed: slices, parallel coordinates and importances."""
     if importances(answer):
         yield Picture(
             "random-search-importance",
             figures.parameter_importance(answer),
-            "Share of the variance of validation accuracy over the space that each parameter explains on its own "
-            f"(fANOVA over {len(completed(answer))} settings), and the most in {SHUFFLES} shuffles of the accuracies.",
+            f"Share of the variance of validation accuracy {looked_at(answer)} that each parameter explains on its own "
+            f"(fANOVA over {len(completed(answer))} settings), and the most of any parameter in {SHUFFLES} shuffles of "
+            "the accuracies.",
         )
-    if completed(answer):
+    if comparable(answer):
         yield Picture(
             "random-search-slices",
-            figures.slices(answer),
+            redrawn.slices(answer),
             "The settings of the search, parameter by parameter; crosses did not complete.",
         )
         yield Picture(
             "random-search-parallel",
-            figures.parallel_coordinates(answer),
+            redrawn.parallel_coordinates(answer),
             "The settings of the search, each a line from its validation accuracy through its parameters.",
         )
 
 
 def _what_was_run(answer: Found) -> str:
     config, search = answer.configuration, answer.results[0].stage
-    fixed = [f"{NAMES[name]} {shown(value)}" for name, value in config.fixed.items()]
+    fixed = [f"{NAMES[name]} {shown(value)}" for name, value in config.space.fixed.items()]
     others = f" Fixed: {listed(fixed)}." if fixed else ""
     breadth = ", as many settings tell more than few repeats" if search.replicates == 1 else ""
+    what = listed(NAMES[name] for name in config.space.dimensions)
     return (
-        f"{config.search.count} settings of {listed(NAMES[name] for name in config.searched)} were proposed by "
-        f"Optuna's sampler {config.search.sampler} and trained on {rows(search.fixed.data)} with "
-        f"{counted(search.replicates, 'pair')} of seeds each{breadth}. The best "
-        f"{config.confirm.finalists} of them were trained again, longer and with fresh seeds, and the best mean there "
-        "is the winner. Both stages are judged on validation rows alone. The final stage chooses nothing: it trains "
-        f"the winner and the network of the handouts, again with fresh seeds, and tests them.{others}"
+        f"Optuna's sampler {config.search.sampler} proposed {counted(search.proposal.count, 'setting')} of {what}, "
+        f"each trained on {rows(search.fixed.data)} with {counted(search.replicates, 'pair')} of seeds{breadth}. "
+        f"{' '.join(_followed(answer))}{others}"
     )
+
+
+def _followed(answer: Found) -> Iterator[str]:
+    """Yield what came after the search: nothing where no setting completed, and nothing final without a winner."""
+    conclusion, stages = answer.conclusion, [result.stage for result in answer.results]
+    if len(stages) == 1:
+        yield "No setting completed with every seed, so that nothing was chosen or tested."
+        return
+    yield _trained_again(len(conclusion.searched), *stages[:2])
+    yield "Both stages are judged on validation rows alone."
+    if len(stages) == 2:
+        yield "None of the finalists completed with every seed, so that nothing was chosen or tested."
+        return
+    yield (
+        "The winner is the finalist with the best mean there. The final stage chooses nothing: it trains the winner "
+        "and the network of the handouts, again with fresh seeds, and tests them."
+    )
+
+
+def _trained_again(completed: int, search: Stage, confirm: Stage) -> str:
+    """Return which of the `completed` settings were trained again, and for how long."""
+    count, epochs, before = confirm.proposal.count, confirm.fixed.schedule.epochs, search.fixed.schedule.epochs
+    which = f"best {counted(count, 'setting')}" if count < completed else f"{counted(count, 'setting')} that completed"
+    were = "was" if count == 1 else "were"
+    length = f"for {epochs} epochs"
+    if epochs != before:
+        length = f"{'longer' if epochs > before else 'more shortly'} ({epochs} epochs instead of {before})"
+    return f"The {which} {were} trained again, {length} and with fresh seeds."
 
 
 def _space(answer: Found) -> Table:
     """Return where was looked."""
     lines = []
-    for name, dimension in answer.configuration.searched.items():
+    for name, dimension in answer.configuration.space.dimensions.items():
         if isinstance(dimension, Choices):
             lines.append((NAMES[name], ", ".join(dimension.values), "one of these"))
         else:
@@ -107,15 +136,10 @@ def _space(answer: Found) -> Table:
 
 
 def _stages(results: Sequence[StageResult]) -> Table:
-    header = ("stage", "settings", "seeds", "cycles", "epochs", "training", "validation", "test rows")
-    lines = []
-    for stage in (result.stage for result in results):
-        data, schedule = stage.fixed.data, stage.fixed.schedule
-        counts = (stage.proposal.count, stage.replicates, schedule.cycles, schedule.epochs)
-        sizes = (f"{rows:,}" if rows else "–" for rows in (data.n_train, data.n_val, data.n_test))
-        lines.append((stage.name, *map(str, counts), *sizes))
+    stages = (result.stage for result in results)
+    lines = ((stage.name, str(stage.proposal.count), *trained(stage)) for stage in stages)
     caption = "The stages: how many settings, with how many pairs of seeds each, for how long, on how many rows."
-    return Table(caption, header, tuple(lines))
+    return Table(caption, ("stage", "settings", *TRAINED), tuple(lines))
 
 
 def _top(answer: Found) -> Table:
@@ -130,7 +154,7 @@ def _top(answer: Found) -> Table:
 
 
 def _finalists(answer: Found) -> Table:
-    """Return what fresh seeds and longer training made of the best settings."""
+    """Return what fresh seeds made of the best settings."""
     result = answer.results[1]
     seeds = {values: values_of(group, "val_accuracy") for values, group in _groups(result).items()}
     before = {tuple(each.setting.values()): each.mean for each in answer.conclusion.searched}
@@ -153,11 +177,11 @@ def _groups(result: StageResult) -> dict[tuple[Any, ...], Any]:
 
 
 def _header(answer: Found) -> tuple[str, ...]:
-    return tuple(NAMES[name] for name in answer.configuration.searched)
+    return tuple(NAMES[name] for name in answer.configuration.space.dimensions)
 
 
 def _cells(answer: Found, setting: Setting) -> tuple[str, ...]:
-    values = (setting[name] for name in answer.configuration.searched)
+    values = (setting[name] for name in answer.configuration.space.dimensions)
     return tuple(number(value) if isinstance(value, float) else str(shown(value)) for value in values)
 
 
@@ -169,15 +193,8 @@ def _tested(best: Mapping[str, Any]) -> Table:
         numbers = (number(setting[name]) for name in ("eta_max", "lambda"))
         what = (role, setting["hidden"], setting["batch_norm"], *numbers, sigma, number(setting["keep"]))
         lines.append((*what, *cells(estimated(tested))))
-    return Table(
-        "Test accuracy of the final networks, mean and 95 % t interval over the n pairs of seeds that completed.",
-        (
-            *("role", "network", "batch norm", "learning rate", "lambda", "weight scale", "keep"),
-            *("test accuracy (%)", "sd (points)", "n"),
-        ),
-        tuple(lines),
-        labels=3,
-    )
+    header = ("role", "network", "batch norm", "learning rate", "lambda", "weight scale", "keep")
+    return final_networks(header, lines, labels=3)
 
 
 def _opened_before(best: Mapping[str, Any]) -> Iterator[str]:

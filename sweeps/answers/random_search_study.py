@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 import optuna
@@ -23,7 +22,7 @@ ENOUGH = 8
 """Completed settings from which a forest is grown at all."""
 
 SHUFFLES = 19
-"""A share above those of so many shuffles is one that chance alone would give once in twenty."""
+"""A share above the largest of any parameter in so many shuffles: chance alone would give one, to any, 1 time in 20."""
 
 TREES = 32
 
@@ -32,7 +31,8 @@ TREES = 32
 class Importance:
     """How much of the variance of validation accuracy over the space a parameter explains on its own.
 
-    `chance` is the most that it explained when the accuracies were shuffled among the settings.
+    `chance` is the most that any parameter explained when the accuracies were shuffled among the settings, as the
+    largest of several shares is what chance would make stand out.
     """
 
     parameter: str
@@ -47,13 +47,18 @@ class Importance:
 
 def completed(answer: Found) -> list[Observation]:
     """Return the settings of the search that completed with every seed, by what was searched, in order of proposal."""
-    names = Space(answer.configuration.searched).names
+    names = answer.configuration.space.space().names
     return [(values, mean) for values, mean in means(answer.results[0].records, names) if mean is not None]
+
+
+def comparable(answer: Found) -> bool:
+    """Whether settings can be drawn beside each other: of one alone, Optuna's plots have no axes."""
+    return len(completed(answer)) > 1
 
 
 def study(answer: Found) -> optuna.Study:
     """Return the completed settings of the search as a study of Optuna."""
-    return remembered(Space(answer.configuration.searched), completed(answer))
+    return remembered(answer.configuration.space.space(), completed(answer))
 
 
 def importances(answer: Found) -> list[Importance]:
@@ -63,11 +68,16 @@ def importances(answer: Found) -> list[Importance]:
     """
     observations = completed(answer)
     scores = [mean for _, mean in observations]
-    if len(answer.configuration.searched) < 2 or len(observations) < ENOUGH or len(set(scores)) == 1:
+    if len(answer.configuration.space.dimensions) < 2 or len(observations) < ENOUGH or len(set(scores)) == 1:
         return []
     seed = sampler_seed(answer.fingerprint["seed"], "importance")
-    found = fanova(_Hashed(Space(answer.configuration.searched), observations), seed)
-    return [Importance(name, *shares) for name, shares in sorted(found.items(), key=lambda pair: -pair[1][0])]
+    shares, chance = fanova(_Hashed(answer.configuration.space.space(), observations), seed)
+    return [Importance(name, share, chance) for name, share in sorted(shares.items(), key=lambda pair: -pair[1])]
+
+
+def looked_at(answer: Found) -> str:
+    """Return what the shares are of: the space, or the part of it that a sampler which looks back preferred."""
+    return "where the sampler looked" if answer.results[0].stage.proposal.looks_back else "over the space"
 
 
 class _Hashed:
@@ -85,8 +95,8 @@ class _Hashed:
 
 
 @cache
-def fanova(given: _Hashed, seed: int) -> Mapping[str, tuple[float, float]]:
-    """Return by parameter its share of the variance, and the most that it has of those of shuffled scores."""
+def fanova(given: _Hashed, seed: int) -> tuple[Mapping[str, float], float]:
+    """Return by parameter its share of the variance, and the most that any has of those of shuffled scores."""
     settings = [values for values, _ in given.observations]
     scores = [mean for _, mean in given.observations]
     rng = np.random.default_rng(seed)
@@ -95,10 +105,10 @@ def fanova(given: _Hashed, seed: int) -> Mapping[str, tuple[float, float]]:
         _shares(given.space, list(zip(settings, rng.permutation(np.array(scores)).tolist(), strict=True)), seed)
         for _ in range(SHUFFLES)
     ]
-    return {name: (share, max(each[name] for each in shuffled)) for name, share in shares.items()}
+    return shares, max(max(each.values()) for each in shuffled)
 
 
-def _shares(space: Space, observations: Sequence[Observation], seed: int) -> dict[str, Any]:
+def _shares(space: Space, observations: Sequence[Observation], seed: int) -> dict[str, float]:
     """Return the share of each parameter on its own; what they lack of 1 they explain together."""
     evaluator = FanovaImportanceEvaluator(n_trees=TREES, seed=seed)
     with quiet():
