@@ -1,4 +1,4 @@
-"""What the tests of the lambda search share: data, a finished run, copies of it, and runs without figures."""
+"""What the tests of sweeps share: data, a finished lambda search, copies of it, runs without figures."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +25,17 @@ def without_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     """Leave the drawing, which takes seconds, to the tests that ask for it and to the contract of all sweeps."""
     if "drawn" not in request.fixturenames:
         monkeypatch.setattr("sweeps.answers.lambda_results.draw", lambda *_: None)
+
+
+@pytest.fixture
+def small_forests(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Grow forests that take no seconds, which nothing but the tests of importance look at."""
+    from sweeps.answers import random_search_study  # noqa: PLC0415  (Optuna, which the other tests need not wait for)
+
+    monkeypatch.setattr(random_search_study, "TREES", 4)
+    monkeypatch.setattr(random_search_study, "SHUFFLES", 1)
+    yield
+    random_search_study.fanova.cache_clear()
 
 
 @pytest.fixture
