@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 from drawn import legend, lines, said, texts
-from examples import NORMS, networks
 from grids import DEEP, learning, trial
+from specimens import NORMS, networks
 
 from pipeline.records import Status
 from pipeline.report.curves import best_median_worst, learning_curves, learning_rate

@@ -8,9 +8,9 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 from drawn import legend, texts
-from examples import CHARTS, FIGURES, depth_figure, final_figure, rate_figure
 from grids import CHANCE
 from matplotlib.figure import Figure
+from specimens import CHARTS, FIGURES, depth_figure, final_figure, rate_figure
 
 from pipeline.errors import HostError
 from pipeline.report import style

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from drawn import texts
-from examples import NAMES, PIXELS, TRUE, P, mistakes_figure
+from specimens import NAMES, PIXELS, TRUE, P, mistakes_figure
 
 from pipeline.report import images, style
 from pipeline.report.images import confusion_matrix, first_layer, misclassified

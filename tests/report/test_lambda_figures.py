@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from drawn import dots, legend, texts
-from examples import final_figure, search_figure
+from specimens import final_figure, search_figure
 
 from pipeline.records import Status
 from pipeline.report import style

@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 from drawn import dots, legend, lines, said, texts
-from examples import EVERY_NORM, SIXTEEN, grid, networks
 from grids import CHANCE, CHANCE_LOSS, DEEP, HE, learning, sigma, trial
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from specimens import EVERY_NORM, SIXTEEN, grid, networks
 
 from pipeline.records import WINDOW, Status
 from pipeline.report import scales

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from drawn import legend, lines, texts
-from examples import SIXTEEN, spreads
 from grids import HE, sigma, spread
 from matplotlib.colors import to_rgb
+from specimens import SIXTEEN, spreads
 
 from pipeline.report import scales
 from pipeline.report.sensitivity import spread_at_initialisation
