@@ -20,7 +20,8 @@ SMALL = {"scale": "smoke", "jobs": 1, "hidden": "6 4", "batch-size": 20, "sigma.
 
 
 def command(npz: Path, out: Path, flags: str = "") -> list[str]:
-    small = " ".join(f"--{name} {value}" for name, value in SMALL.items())
+    ranged = "--sigma.log-range" in flags  # which takes no list beside it
+    small = " ".join(f"--{name} {value}" for name, value in SMALL.items() if not (ranged and name == "sigma.values"))
     return ["init-sensitivity", "--dataset", str(npz), "--artifacts", str(out), *f"{small} {flags}".split()]
 
 
