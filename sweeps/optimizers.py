@@ -32,7 +32,7 @@ class Optimizers(Comparison):
     schedule: str = "cosine"
     warm_up: int = 1
     cycles: int = 1
-    etas: Values = field(default_factory=lambda: Values((0.001, 0.01, 0.1)))
+    etas: Values = field(default_factory=lambda: Values((0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)))
 
     def factors(self) -> Sequence[Factor]:
         """Return the optimizers."""

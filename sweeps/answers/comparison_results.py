@@ -16,7 +16,7 @@ from pipeline.report.tables import summary_table
 from pipeline.run.blas import single_thread
 from pipeline.run.stage import StageResult
 from sweeps.answers.comparison_pages import pages
-from sweeps.answers.comparison_sections import Found, figures, sections, study
+from sweeps.answers.comparison_sections import Found, figures, sections, study, tuned
 from sweeps.answers.grids import measured_chance, tested_split, write_answer
 from sweeps.comparison import Compared, Comparison, budgets, stages
 from sweeps.question import Finished, Question
@@ -57,7 +57,9 @@ def write(answer: Found, finished: Finished, console: Console) -> None:
         console.print(f"in the choice of learning rates {len(lost)} of {len(tuning.records)} trials diverged")
     drawn = ((name, figure) for name, figure, _ in figures(answer))
     shown = pages(answer, tested_split(answer.results, finished))
-    write_answer(answer, finished, console, findings(study(answer)), chain(drawn, shown), told_lost=True)
+    told = study(answer)
+    sentences = [*tuned(answer, told), *findings(told)]
+    write_answer(answer, finished, console, sentences, chain(drawn, shown), told_lost=True)
 
 
 def question(config: type[Comparison]) -> Question[Comparison, Compared]:

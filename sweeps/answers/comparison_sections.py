@@ -99,14 +99,14 @@ def _what_was_run(answer: Found, told: Study) -> Iterator[str]:
         f"{training(stage.fixed, varies)}."
     )
     yield from evaluated([record.spec for record in told.records])
-    yield from _tuned(answer, told)
+    yield from tuned(answer, told)
     yield "All settings share the seeds of a pair, so that differences are taken seed by seed."
     if any(cell.escaped < cell.n for cell in told.cells.values()):
         yield escape_defined(told.chance)
     yield intervals(told.cells.values(), stage.fixed.data.n_test)
 
 
-def _tuned(answer: Found, told: Study) -> Iterator[str]:
+def tuned(answer: Found, told: Study) -> Iterator[str]:
     """Yield how the learning rates were chosen, where they were, and which are at an end of what was tried."""
     config, tuning = answer.configuration, answer.conclusion.tuning
     if tuning is None:
