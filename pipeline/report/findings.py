@@ -30,7 +30,7 @@ def effect(who: str, where: str, difference: Estimate, what: str = "test accurac
     if difference.n == 1:
         return sentence(f"{of} is known from one pair of seeds, which differed by {by}")
     if difference.constant:
-        return sentence(f"{of} was the same, {by}, in all {pairs}")
+        return sentence(f"{of} was the same, {by}, in {every(difference.n)} pairs of seeds")
     if difference.low is None or difference.high is None:
         raise ValueError(f"an effect over several pairs of seeds must have an interval, got {difference}")
     if difference.low <= 0 <= difference.high:
@@ -62,7 +62,7 @@ def accuracy(estimate: Estimate, unit: str = "%") -> str:
     Seeds that are all alike have no interval. The `unit` of a difference of accuracies is points.
     """
     if estimate.constant:
-        return f"{percent(estimate.mean)} {unit} (the same with all {estimate.n} seeds)"
+        return f"{percent(estimate.mean)} {unit} (the same with {every(estimate.n)} seeds)"
     interval = ""
     if estimate.low is not None and estimate.high is not None:
         interval = f"95 % interval {percent(estimate.low)} to {percent(estimate.high)}, "
@@ -88,6 +88,11 @@ def listed(items: Iterable[str]) -> str:
     """Return the items, at least one, as a sentence lists them: "a, b and c"."""
     *most, last = items
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def every(count: int) -> str:
+    """Return "both" or "all 3", before a plural."""
+    return "both" if count == 2 else f"all {count}"
 
 
 def percent(share: float) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pipeline.inference import SIGNIFICANCE, range_threshold, shares_differ, two_way
 from pipeline.report.escape import BELOW, Cell, compare
-from pipeline.report.findings import accuracy, batch_norm, listed, percent, seeds, seen, sentence, trained
+from pipeline.report.findings import accuracy, batch_norm, every, listed, percent, seeds, seen, sentence, trained
 
 Column = Sequence[Cell]
 
@@ -75,7 +75,7 @@ def _range(column: Column, norms: Collection[str]) -> str:
     text = trained(column[0].batch_norm, norms)
     if not whole:
         return sentence(f"{text}, no initialisation escaped chance level with every seed: {listed(others)}")
-    count = f"{len(whole)} of {len(column)}" if others else f"all {len(column)}"
+    count = f"{len(whole)} of {len(column)}" if others else every(len(column))
     text += f", every seed escaped chance level for {count} initialisations"
     if others:
         text += f", not for {listed(others)}"

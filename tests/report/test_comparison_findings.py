@@ -26,7 +26,7 @@ def test_few_cells_have_a_sentence_each_with_mean_and_interval():
     found = study(ONE, {("no norm",): (0.43, 0.44, 0.45), ("norm",): (0.5, 0.5)})
     assert list(measured_findings(found)) == [
         "The test accuracy was 44.00 % (95 % interval 41.52 to 46.48, n = 3) with no norm.",
-        "The test accuracy was 50.00 % (the same with all 2 seeds) with norm.",
+        "The test accuracy was 50.00 % (the same with both seeds) with norm.",
     ]
 
 
@@ -54,7 +54,7 @@ def test_of_many_cells_the_extremes_are_said_and_those_in_two_heaps_are_none():
     cells = places(NINE, {"place 2": (0.7, 0.7), "place 3": (0.4, 0.4), "place 4": (0.1, 0.9)})
     assert list(measured_findings(study(NINE, cells))) == [
         "Of 10 settings, not counting 1 whose seeds lie in two heaps, the highest test accuracy was 70.00 % (the same "
-        "with all 2 seeds) with place 2, norm, and the lowest 40.00 % (the same with all 2 seeds) with place 3, norm."
+        "with both seeds) with place 2, norm, and the lowest 40.00 % (the same with both seeds) with place 3, norm."
     ]
     assert len(list(measured_findings(study(EIGHT, places(EIGHT, {}))))) == EACH == 8
 
@@ -177,7 +177,7 @@ def test_of_many_settings_the_only_one_whose_seeds_lie_in_one_heap_is_said_once(
     cells = {name: (0.1, 0.6) for name, _ in many(5).cells()} | {("place 3", "norm"): (0.5, 0.5)}
     assert list(measured_findings(study(many(5), cells))) == [
         "Of 10 settings, not counting 9 whose seeds lie in two heaps, one is left, whose test accuracy was 50.00 % "
-        "(the same with all 2 seeds) with place 3, norm."
+        "(the same with both seeds) with place 3, norm."
     ]
 
 

@@ -39,7 +39,7 @@ def test_one_pair_gives_its_difference_and_no_verdict() -> None:
 @pytest.mark.parametrize(("before", "points"), [((0.3914, 0.4914), "-10.86"), ((0.6, 0.7), "+10.00")])
 def test_pairs_that_differ_by_the_same_have_no_interval(before: tuple[float, float], points: str) -> None:
     assert effect("batch norm", "at σ = 0.1", paired_difference(before, [0.5, 0.6])) == (
-        f"The effect of batch norm on the test accuracy at σ = 0.1 was the same, {points} points, in all 2 pairs of "
+        f"The effect of batch norm on the test accuracy at σ = 0.1 was the same, {points} points, in both pairs of "
         "seeds."
     )
 
@@ -62,7 +62,7 @@ def test_differences_in_two_heaps_are_listed() -> None:
 
 def test_an_accuracy_has_an_interval_where_seeds_differ() -> None:
     assert accuracy(mean_interval([0.52, 0.54])) == "53.00 % (95 % interval 40.29 to 65.71, n = 2)"
-    assert accuracy(mean_interval([0.1, 0.1])) == "10.00 % (the same with all 2 seeds)"
+    assert accuracy(mean_interval([0.1, 0.1])) == "10.00 % (the same with both seeds)"
     assert accuracy(mean_interval([0.5])) == "50.00 % (n = 1)"
 
 

@@ -59,7 +59,7 @@ def test_where_batch_norm_helps_every_sentence_says_so() -> None:
         "Without batch norm, every seed escaped chance level for 1 of 2 initialisations, not for σ = 0.0001 (3 of 3 "
         "seeds at chance level).",
         # residuals ±.0005 and 0: s = sqrt(4 * .0005^2 / 2) = .000707; q(.95; 2, 2) = 6.0849, over sqrt(3)
-        "With batch norm, every seed escaped chance level for all 2 initialisations; the 2 mean test accuracies lie up "
+        "With batch norm, every seed escaped chance level for both initialisations; the 2 mean test accuracies lie up "
         "to 0.10 points apart (53.20 to 53.30 %), which is within noise: 2 equal ones would lie up to 0.25 points "
         "apart in 95 % of runs.",
         # (6 over 3) / (12 over 3) = 20 / 220 on either side
@@ -202,7 +202,7 @@ def test_a_cell_of_which_nothing_completed_did_not_begin_late_or_never() -> None
 
 def test_the_mean_of_the_survivors_does_not_stand_for_an_initialisation_that_lost_one() -> None:
     text = told(cell(LARGE, "none", (0.5, 0.5), diverged=1), cell(SMALL, "none", (0.5, 0.5)))
-    assert "50.00 % (the same with all 2 seeds), 1 diverged" in text
+    assert "50.00 % (the same with both seeds), 1 diverged" in text
     assert "for 1 of 2 initialisations, not for σ = 0.1 (1 diverged)." in text
 
 
