@@ -1,5 +1,6 @@
 """What a comparison says, in sentences made by rules from its cells: none knows which way a result will go."""
 
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pipeline.report.comparison import PHRASES, POINTS, Contrast, Study, Verdict
@@ -17,8 +18,20 @@ LISTED = 4
 
 def findings(study: Study) -> list[str]:
     """Return every sentence about a study."""
-    rules = (measured_findings, contrast_findings, chance_findings, lost_findings)
+    rules = (measured_findings, contrast_findings, flow_findings, chance_findings, lost_findings)
     return [finding for rule in rules for finding in rule(study)]
+
+
+def flow_findings(study: Study) -> Iterator[str]:
+    """Yield how much smaller gradients are by the first weights than by the last ones, where that was measured."""
+    parts = []
+    for name, spreads in study.spreads.items():
+        ratios = [spread.gradients[0] / spread.gradients[-1] for spread in spreads if spread.gradients[-1] > 0]
+        if ratios:
+            parts.append(f"{statistics.median(ratios):.2g} with {study.called(name)}")
+    if parts:
+        text = "before training, the gradient of the loss by the first layer's weights was this part of the last's"
+        yield sentence(f"{text} (root mean squares, median over pairs of seeds): {listed(parts)}")
 
 
 def measured_findings(study: Study) -> Iterator[str]:

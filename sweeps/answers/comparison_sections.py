@@ -11,6 +11,7 @@ from pipeline.report.comparison_findings import (
     chance_findings,
     contrast_findings,
     counted_contrasts,
+    flow_findings,
     lost_findings,
     measured_findings,
 )
@@ -71,7 +72,7 @@ def sections(answer: Found) -> Sequence[Section]:
     blocks: list[Block] = [Text(" ".join(_what_was_run(answer, told)))]
     shown = len(told.groups) <= LONGEST
     blocks.append(_measured(told) if shown else Text(_left_to("measures", "of each setting")))
-    rules = (contrast_findings, chance_findings, lost_findings)
+    rules = (contrast_findings, flow_findings, chance_findings, lost_findings)
     said = [finding for rule in (() if shown else (measured_findings,)) + rules for finding in rule(told)]
     blocks += [Bullets(tuple(said))] if said else []
     counted_only = counted_contrasts(told)

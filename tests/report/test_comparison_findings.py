@@ -1,17 +1,22 @@
 """What comparisons say: every sentence follows from the numbers, each branch of each rule with numbers of its own."""
 
 import pytest
-from comparisons import BOTH, FAILED, LOST, ONE, many, study
+from comparisons import BOTH, FAILED, LOST, ONE, many, records, study
+from grids import CHANCE
 
+from pipeline.records import Spread
+from pipeline.report.comparison import Study
 from pipeline.report.comparison_findings import (
     EACH,
     chance_findings,
     contrast_findings,
     counted_contrasts,
     findings,
+    flow_findings,
     lost_findings,
     measured_findings,
 )
+from pipeline.spec import InitSpec
 
 # In all of these, three seeds .01 apart: t(.975, 2) = 4.302653 times .01 / sqrt(3) = .0248.
 EIGHT, NINE = many(4), many(5)
@@ -223,3 +228,19 @@ def test_findings_are_what_was_reached_changed_stuck_and_lost_in_this_order():
     assert findings(found) == [said for rule in rules for said in rule(found)]
     assert all(said[0].isupper() or said[0].isdigit() for said in findings(found))
     assert all(said.endswith(".") for said in findings(found))
+
+
+def test_gradients_by_the_first_weights_are_told_as_a_part_of_those_by_the_last() -> None:
+    made = records(ONE, {("no norm",): [0.5, 0.5], ("norm",): [0.5, 0.5]})
+    flows = {"none": [(0.01, 0.1), (0.03, 0.1)], "before": [(0.2, 0.4), (0.1, 0.0)]}
+    spreads = [
+        Spread(InitSpec(), norm, record.replicate, (1.0, 1.0), flows[norm][record.replicate], record.spec.key)
+        for record in made
+        for norm in (record.spec.network.batch_norm,)
+    ]
+    told = Study.of(made, ONE, ("test_accuracy",), CHANCE, spreads)
+    assert list(flow_findings(told)) == [
+        "Before training, the gradient of the loss by the first layer's weights was this part of the last's (root "
+        "mean squares, median over pairs of seeds): 0.2 with no norm and 0.5 with norm."
+    ]
+    assert list(flow_findings(Study.of(made, ONE, ("test_accuracy",), CHANCE))) == []
