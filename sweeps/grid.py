@@ -44,7 +44,7 @@ class Grid(ABC):
     lambda_: LambdaFlag = 0.005
     activation: str = "relu"
     convention: str = "dd2424"
-    """dd2424, cs231n or cmu: what l2-factor, bn-start and bn-epsilon are where they are not given, and what --p of the
+    """dd2424, cs231n or cmu: what l2-factor, bn-start and bn-epsilon are where they are not given, and what p of the
     sweep dropout is the probability of; sets neither lambda (cmu has no penalty: give --lambda 0) nor --keep"""
     l2_factor: float | None = None
     """the cost adds this times lambda * sum of squares: 1 or 0.5"""

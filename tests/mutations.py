@@ -164,8 +164,8 @@ MUTATIONS = [
     Mutation(
         "the short last batch is left out",
         "spec/trial.py",
-        "list(range(0, n, batch_size))",
-        "list(range(0, max(1, n - batch_size + 1), batch_size))",
+        "starts = range(0, n, batch_size)",
+        "starts = range(0, max(1, n - batch_size + 1), batch_size)",
     ),
     Mutation(
         "every epoch has the same order",
