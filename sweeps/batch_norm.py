@@ -27,8 +27,8 @@ class BatchNorm(Comparison):
     statistics: tuple[str, ...] = ("ema", "precise", "adaptive")
     precise_rows: int = 10_000
     """training rows that PreciseBN takes its statistics over"""
-    precise_per_epoch: int = 1
-    """how often it does; 0: after the last epoch alone"""
+    precise_per_epoch: int = 4
+    """how often it does in an epoch; once more after the last one (0: then alone)"""
     test_augment: AugmentSpec = field(default_factory=lambda: AugmentSpec(mirror=True, shift=1))
     """how AdaptiveBN changes the rows that it takes its statistics over"""
 

@@ -13,6 +13,7 @@ from pipeline.files import make_folder, write_text
 from pipeline.records import Chance, Diagnosis, Status
 from pipeline.report import style
 from pipeline.run.stage import StageResult
+from sweeps.answers.ended import say_what_ran
 from sweeps.folders import FIGURES, FINDINGS
 from sweeps.question import Answer, Finished
 
@@ -56,12 +57,8 @@ def write_answer(
     folder = make_folder(finished.folder / FIGURES)
     for name, figure in figures:
         style.save(figure, folder, name)
-    if not finished.computed:
-        console.print("all trials are present; nothing to run")
+    failed = say_what_ran(answer, finished, console)
     ended = [record.status for record in answer.records]
-    failed = [record for record in answer.records if record.status is Status.FAILED]
-    if failed:
-        console.print(f"{len(failed)} trials failed; the same command with RETRY=failed trains them again")
     diverged = ended.count(Status.DIVERGED)
     if diverged and not told_lost:
         console.print(f"{diverged} of {len(ended)} trials diverged")

@@ -9,12 +9,13 @@ from rich.console import Console
 
 from pipeline.errors import HostError
 from pipeline.files import make_folder, write_json
-from pipeline.records import Status, TrialRecord
+from pipeline.records import TrialRecord
 from pipeline.report import images, style
 from pipeline.report.tables import summary_table
 from pipeline.run import networks
 from pipeline.run.plan import NETWORKS
 from sweeps.answers import lambda_figures
+from sweeps.answers.ended import say_what_ran
 from sweeps.answers.lambda_conclusion import Found, conclude, last
 from sweeps.answers.lambda_sections import TITLE, sections
 from sweeps.answers.tested import difference_in_words, in_words
@@ -103,11 +104,7 @@ def summarise(best: Mapping[str, Any], answer: Found, finished: Finished, consol
     Raises:
         HostError: nothing could be chosen because trials failed.
     """
-    if not finished.computed:
-        console.print("all trials are present; nothing to run")
-    failed = [record for record in answer.records if record.status is Status.FAILED]
-    if failed:
-        console.print(f"{len(failed)} trials failed; the same command with RETRY=failed trains them again")
+    failed = say_what_ran(answer, finished, console)
     if best["lambda"] is None:
         console.print(best["reason"])
     else:

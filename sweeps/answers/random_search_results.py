@@ -9,11 +9,11 @@ from rich.console import Console
 
 from pipeline.errors import HostError
 from pipeline.files import make_folder, write_json
-from pipeline.records import Status
 from pipeline.report import style
 from pipeline.report.tables import summary_table
 from sweeps.answers import random_search_figures as figures
 from sweeps.answers import random_search_redrawn as redrawn
+from sweeps.answers.ended import say_what_ran
 from sweeps.answers.random_search_conclusion import conclude
 from sweeps.answers.random_search_findings import findings
 from sweeps.answers.random_search_sections import TITLE, sections
@@ -81,11 +81,7 @@ def summarise(best: Mapping[str, Any], answer: Found, finished: Finished, consol
     Raises:
         HostError: nothing could be chosen because trials failed.
     """
-    if not finished.computed:
-        console.print("all trials are present; nothing to run")
-    failed = [record for record in answer.records if record.status is Status.FAILED]
-    if failed:
-        console.print(f"{len(failed)} trials failed; the same command with RETRY=failed trains them again")
+    failed = say_what_ran(answer, finished, console)
     for sentence in findings(answer, best):
         console.print(f"- {sentence}")
     for role, tested in best["test_accuracy_by_role"].items():
