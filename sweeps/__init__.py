@@ -25,6 +25,7 @@ MODULES: Mapping[str, str] = {
     "activations": "sweeps.activations",
     "overfit": "sweeps.overfit",
     "training-stats": "sweeps.training_stats",
+    "best-network": "sweeps.best_network",
     "assignment": "sweeps.assignment",
     "experiments": "sweeps.experiments",
     "report": "sweeps.report",

@@ -185,13 +185,14 @@ def head_rows(grid: NDArray[Any], parts: Sequence[Part]) -> None:
 
 
 def legend(figure: Figure, handles: Sequence[Line2D]) -> None:
-    """Write the legend below the panels, from left to right, in as many columns as there is room for."""
+    """Write the legend below the panels, from left to right, in as few rows as there is room for, equally full."""
     sizes = [0.6 + 0.068 * len(str(handle.get_label())) for handle in handles]
     room = figure.get_figwidth() - 0.2
 
     def width(columns: int) -> float:
         return sum(max(sizes[column::columns]) for column in range(columns))
 
-    columns = next((count for count in range(len(handles), 1, -1) if width(count) <= room), 1)
+    most = next((count for count in range(len(handles), 1, -1) if width(count) <= room), 1)
+    columns = math.ceil(len(handles) / math.ceil(len(handles) / most))
     down = [handle for column in range(columns) for handle in handles[column::columns]]  # Matplotlib fills columns
     figure.legend(handles=down, loc="outside lower center", ncols=columns)

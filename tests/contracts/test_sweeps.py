@@ -49,10 +49,11 @@ SMALLEST: Mapping[str, str] = {
     "overfit": "--batch-size 5 --networks 5 5-4 --train-rows 200",
     "training-stats": "--batch-size 10 --hidden 5 4",
     "augmentation": "--batch-size 10 --hidden 5",
+    "best-network": "--batch-size 10 --hidden 5 4 --patience 2",
 }
 """Flags that make a smoke run smaller still, so that it says the same of the machine in less time; else SMALL."""
 
-OF_IMAGES = {"augmentation", "batch-norm"}
+OF_IMAGES = {"augmentation", "batch-norm", "best-network"}
 """Sweeps that change images: they get rows that are some."""
 
 KILLED = (0.0, 0.3, 0.7)

@@ -82,7 +82,13 @@ WITHOUT_DATA: dict[str, str] = {
     "overfit --networks 5-x": "networks must be hidden sizes such as 50-30, got '5-x'",
     "two-layer --cycles 3 --step-size 8": r"schedule must be different, and at least one, got .*",
     "augmentation --shift 0": r"augmentation must have levels that differ, got .*",
+    "best-network --hidden 50 50": r"network must have levels that differ, got .*",
+    "best-network --jitter.no-mirror --jitter.shift 0 --jitter.rotation 0 --jitter.zoom 0": "network must have .*",
+    "best-network --p 1": r"network must have levels that differ, got .*",
+    "best-network --patience 2": r"network must have levels that differ, got .*",
     # numbers
+    "best-network --jittered-lambda -1": r"lambda must be .* got -1\.0",
+    "best-network --p 0": r"the probability to keep a unit must lie in \(0, 1\], got 0\.0",
     "width --train-rows 0": "train rows must be a positive integer, got 0",
     "overfit --train-rows 20": "batch size must not exceed the 20 training rows, got 25",
     "width --layers 1": "layers must be at least 2, got 1",

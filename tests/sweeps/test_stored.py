@@ -64,6 +64,7 @@ ASKED = {
     "overfit": ["--networks 5 --schedule exponential --decay 0.9"],
     "training-stats": ["--num-bn-layers 2 --bn-start zeros --bn-epsilon 1e-05"],
     "augmentation": ["--shift 3 --rotation 5.5"],
+    "best-network": ["--hidden 100 50 --p 0.8 --jitter.no-mirror --patience 6", "--batch-norm after --cycles 3"],
     "data": [],
     "report": [],
     "assignment": [],
