@@ -83,7 +83,7 @@ class Question(Generic[Config, Conclusion]):
         title: of its part of the report, where this cannot be told yet.
         sections: its part of the report.
         diagnose: measures what is no trial; stored beside the results, so that the report need not compute it.
-        said: the file that says what came out: what was chosen, or where nothing was what was found.
+        said: the files that say what came out: what was chosen, what was found.
         optional: whether the report names it among what else can be run, where it has not run.
         datasets: names of data sets of its own, the first of which it runs on unless told otherwise; the report of
             another data set tells of a run on one of them where there is none on that.
@@ -98,6 +98,6 @@ class Question(Generic[Config, Conclusion]):
     title: str
     sections: Callable[[Answer[Config, Conclusion]], Sequence[Section]]
     diagnose: Callable[[Sequence[StageResult], Finished], Diagnosis] | None = None
-    said: str = FINDINGS
+    said: tuple[str, ...] = (FINDINGS,)
     optional: bool = False
     datasets: tuple[str, ...] = ()

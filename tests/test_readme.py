@@ -9,9 +9,12 @@ from pathlib import Path
 import optuna
 import pytest
 
+from sweeps.experiments import PARTS
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 DOCS = ROOT / "docs"
+EXPERIMENTS = [name for name in PARTS if name != "report"]
 RUN, SENSITIVITY, DEPTH = (DOCS / f"{name}-cifar10" for name in ("lambda", "init-sensitivity", "depth"))
 
 
@@ -65,6 +68,17 @@ def test_the_table_of_a_grid_is_that_of_the_stored_run(run: Path, setting: tuple
         assert f"| {_named(key)} | {reached[key, 'none']} | {reached[key, 'before']} | {changed[key]} |" in README
     assert len(changed) >= 4
     assert f"{_core_minutes(run):.1f} core-minutes" in README
+
+
+def test_quoted_findings_are_those_of_the_stored_runs() -> None:
+    """A line "- [`width`](docs/.../findings.md): ..." quotes whole sentences, as that run found them."""
+    quotes = re.findall(r"^- \[`([a-z-]+)`\]\((docs/[^)]+)\): (.*(?:\n  .*)*)", README, re.MULTILINE)
+    assert {name for name, _, _ in quotes} == set(EXPERIMENTS)
+    for name, path, quoted in quotes:
+        assert path.startswith(f"docs/{name}-")
+        found = {line.removeprefix("- ") for line in (ROOT / path).read_text().splitlines()}
+        sentences = re.split(r"(?<=\.) (?=[A-Z0-9])", " ".join(quoted.split()))
+        assert [sentence for sentence in sentences if sentence not in found] == []
 
 
 def grid_cells(run: Path, setting: tuple[str, ...]) -> dict[tuple[tuple[str, ...], str], str]:

@@ -1,11 +1,21 @@
-"""What every sweep says first on the screen: whether anything ran, and what failed."""
+"""What a sweep leaves and says when it has ended: what it found, whether anything ran, and what failed."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
 
+from pipeline.files import write_text
 from pipeline.records import Status, TrialRecord
+from sweeps.folders import FINDINGS
 from sweeps.question import Answer, Finished
+
+
+def write_findings(finished: Finished, sentences: Iterable[str]) -> str:
+    """Write what was found, a line each, and return these lines."""
+    lines = "".join(f"- {sentence}\n" for sentence in sentences)
+    write_text(finished.folder / FINDINGS, lines)
+    return lines
 
 
 def say_what_ran(answer: Answer[Any, Any], finished: Finished, console: Console) -> list[TrialRecord]:

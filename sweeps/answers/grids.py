@@ -9,12 +9,12 @@ from rich.console import Console
 from pipeline.data import Split
 from pipeline.diagnosis import chance_level
 from pipeline.errors import HostError
-from pipeline.files import make_folder, write_text
+from pipeline.files import make_folder
 from pipeline.records import Chance, Diagnosis, Status
 from pipeline.report import style
 from pipeline.run.stage import StageResult
-from sweeps.answers.ended import say_what_ran
-from sweeps.folders import FIGURES, FINDINGS
+from sweeps.answers.ended import say_what_ran, write_findings
+from sweeps.folders import FIGURES
 from sweeps.question import Answer, Finished
 
 
@@ -51,8 +51,7 @@ def write_answer(
     Raises:
         HostError: no trial completed because trials failed.
     """
-    sentences = "".join(f"- {sentence}\n" for sentence in findings)
-    write_text(finished.folder / FINDINGS, sentences)
+    lines = write_findings(finished, findings)
     console.print("drawing the figures")
     folder = make_folder(finished.folder / FIGURES)
     for name, figure in figures:
@@ -62,7 +61,7 @@ def write_answer(
     diverged = ended.count(Status.DIVERGED)
     if diverged and not told_lost:
         console.print(f"{diverged} of {len(ended)} trials diverged")
-    console.print(sentences, end="")
+    console.print(lines, end="")
     console.print(f"results in {finished.folder}")
     if failed and len(failed) + diverged == len(ended):
         raise HostError(

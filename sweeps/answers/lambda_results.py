@@ -122,4 +122,4 @@ def summarise(best: Mapping[str, Any], answer: Found, finished: Finished, consol
         raise HostError(f"trials must complete for a choice, got {len(failed)} that failed, first: {failed[0].reason}")
 
 
-QUESTION = Question("lambda", LambdaSearch, stages, budgets, summary, write, TITLE, sections, said=BEST)
+QUESTION = Question("lambda", LambdaSearch, stages, budgets, summary, write, TITLE, sections, said=(BEST,))

@@ -13,13 +13,13 @@ from pipeline.report import style
 from pipeline.report.tables import summary_table
 from sweeps.answers import random_search_figures as figures
 from sweeps.answers import random_search_redrawn as redrawn
-from sweeps.answers.ended import say_what_ran
+from sweeps.answers.ended import say_what_ran, write_findings
 from sweeps.answers.random_search_conclusion import conclude
 from sweeps.answers.random_search_findings import findings
 from sweeps.answers.random_search_sections import TITLE, sections
 from sweeps.answers.random_search_study import SHUFFLES, Found, comparable, completed, importances, looked_at
 from sweeps.answers.tested import difference_in_words, in_words
-from sweeps.folders import BEST, FIGURES
+from sweeps.folders import BEST, FIGURES, FINDINGS
 from sweeps.question import Finished, Question
 from sweeps.random_search import PARAMETERS, SEARCH, RandomSearch, budgets, stages
 
@@ -44,13 +44,14 @@ def tables(answer: Found) -> Mapping[str, pd.DataFrame]:
 
 
 def write(answer: Found, finished: Finished, console: Console) -> None:
-    """Write best.json and the figures, and say what came out.
+    """Write best.json, the findings and the figures, and say what came out.
 
     Raises:
         HostError: nothing could be chosen because trials failed.
     """
     best = conclude(answer)
     write_json(finished.folder / BEST, best)
+    lines = write_findings(finished, findings(answer, best))
     console.print("drawing the figures")
     folder = make_folder(finished.folder / FIGURES)
     made = dict(_figures(answer))
@@ -60,7 +61,7 @@ def write(answer: Found, finished: Finished, console: Console) -> None:
         else:  # of an earlier choice, if it is there
             for suffix in (".png", ".svg"):
                 (folder / f"{name}{suffix}").unlink(missing_ok=True)
-    summarise(best, answer, finished, console)
+    summarise(best, lines, answer, finished, console)
 
 
 def _figures(answer: Found) -> Iterator[tuple[str, Figure]]:
@@ -75,15 +76,14 @@ def _figures(answer: Found) -> Iterator[tuple[str, Figure]]:
         yield "final-accuracy", figures.final_accuracy(answer)
 
 
-def summarise(best: Mapping[str, Any], answer: Found, finished: Finished, console: Console) -> None:
+def summarise(best: Mapping[str, Any], lines: str, answer: Found, finished: Finished, console: Console) -> None:
     """Say what came out, and where it lies.
 
     Raises:
         HostError: nothing could be chosen because trials failed.
     """
     failed = say_what_ran(answer, finished, console)
-    for sentence in findings(answer, best):
-        console.print(f"- {sentence}")
+    console.print(lines, end="")
     for role, tested in best["test_accuracy_by_role"].items():
         console.print(f"  {role}: {in_words(tested)}")
     for name, difference in best["differences"].items():
@@ -103,6 +103,6 @@ QUESTION = Question(
     write,
     TITLE,
     sections,
-    said=BEST,
+    said=(BEST, FINDINGS),
     optional=True,
 )
