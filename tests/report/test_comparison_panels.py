@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from drawn import legend, lines, texts
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from studies import (
     KEPT,
     NORMS,
@@ -336,6 +337,14 @@ def test_labels_of_a_legend_are_read_from_left_to_right():
         start += size
     across = [column[row] for row in range(rows) for column in down if row < len(column)]
     assert across[: len(names)] == names
+
+
+@pytest.mark.parametrize(("entries", "columns"), [(3, 3), (6, 6), (7, 4), (8, 4), (12, 6), (13, 5)])
+def test_rows_of_a_legend_are_equally_full(entries, columns):
+    figure = Figure(figsize=(8, 3))  # wide enough for six of these
+    marks.legend(figure, [Line2D([], [], label=f"entry {n:02}") for n in range(entries)])
+    (box,) = figure.legends
+    assert box._ncols == columns
 
 
 def test_accuracies_of_a_closed_test_set_are_said_to_be_closed():
