@@ -22,7 +22,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from pipeline import files
 from pipeline.records import TrialRecord
-from pipeline.spec import InitSpec
+from pipeline.spec import InitSpec, NetworkSpec
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
@@ -51,6 +51,10 @@ LOOKS: Mapping[str, Look] = {
     "after": Look("batch norm after the activation", GREEN, "^"),
 }
 """By value of the parameter batch_norm, in the order in which figures show them."""
+
+LAYER_NORMS = {place: f"layer norm {place} the activation" for place in ("before", "after")}
+NORMS = (*(look.label for look in LOOKS.values()), *LAYER_NORMS.values())
+"""What figures call the norms of networks, in the order in which they list them."""
 
 METADATA: Mapping[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 """By format of a figure's file: what it must not say, as bytes would differ."""
@@ -137,21 +141,28 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = tuple
 
 
 def describe(records: Iterable[TrialRecord]) -> str:
-    """Return what the records were measured on: data set, rows, network, batch norm.
+    """Return what the records were measured on: data set, rows, network, its norm, and its activation unless ReLU.
 
-    Two values of a part are listed; of more networks only the number is given, as figures name them where they differ.
+    Of more than two networks, or activations, only the number is given, as figures name them where they differ.
     """
     specs = [record.spec for record in records]
     rows = [f"{n:,}" for n in dict.fromkeys(spec.data.n_train for spec in specs)]
     hidden = list(dict.fromkeys(hidden_label(spec.network.hidden) for spec in specs))
-    norms = {spec.network.batch_norm for spec in specs}
+    norms = {_norm(spec.network) for spec in specs}
+    activations = list(dict.fromkeys(spec.network.activation.replace("_", " ") for spec in specs))
     parts = [
         " / ".join(dict.fromkeys(spec.data.name for spec in specs)),
         f"{' / '.join(rows)} training rows",
         f"network {' / '.join(hidden)}" if len(hidden) < 3 else f"{len(hidden)} networks",
-        " / ".join(look.label for norm, look in LOOKS.items() if norm in norms),
+        " / ".join(norm for norm in NORMS if norm in norms),
     ]
+    if activations != ["relu"]:
+        parts.append(" / ".join(activations) if len(activations) < 3 else f"{len(activations)} activations")
     return " · ".join(parts) if specs else "no trials"
+
+
+def _norm(network: NetworkSpec) -> str:
+    return LOOKS[network.batch_norm].label if network.layer_norm == "none" else LAYER_NORMS[network.layer_norm]
 
 
 def hidden_label(hidden: Sequence[int]) -> str:

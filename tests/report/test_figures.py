@@ -130,6 +130,22 @@ def test_describe_names_the_data_and_the_network_and_lists_what_differs(record):
     )
 
 
+def test_describe_names_a_layer_norm_and_what_is_no_relu(record):
+    trial = record("a", 0, 0.1, 0.5)
+
+    def with_(**setting):
+        return dataclasses.replace(trial, spec=with_setting(trial.spec, setting))
+
+    layer_norm = with_(batch_norm="none", layer_norm="after")
+    assert style.describe([layer_norm]).endswith("network 50-50 · layer norm after the activation")
+    both = style.describe([layer_norm, trial])
+    assert both.endswith("batch norm before the activation / layer norm after the activation")
+    leaky, tanh = with_(activation="leaky_relu"), with_(activation="tanh")
+    assert style.describe([leaky]).endswith("batch norm before the activation · leaky relu")
+    assert style.describe([trial, tanh]).endswith("batch norm before the activation · relu / tanh")
+    assert style.describe([trial, tanh, leaky]).endswith("batch norm before the activation · 3 activations")
+
+
 def test_more_networks_than_two_are_counted_as_a_list_of_them_would_be_too_long(record):
     trial = record("a", 0, 0.1, 0.5)
     trials = [
