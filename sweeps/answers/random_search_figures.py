@@ -6,15 +6,22 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from pipeline.report import final, style
 from pipeline.run.stage import means
 from sweeps.answers.random_search_conclusion import NAMES, described, trials_of
-from sweeps.answers.random_search_study import SHUFFLES, Found, Importance, completed, importances, looked_at
+from sweeps.answers.random_search_study import Found, Importance, completed, importances, looked_at
+from sweeps.answers.rank_tests import BOUND
 
 ACCURACY = "validation accuracy (%)"
+
+COLORS = {False: style.BLUE, True: style.GREY}
+LABELS = {False: f"beyond noise (adjusted p < {BOUND})", True: "within noise"}
+"""Of bars, by whether the parameter is within noise."""
+
+FIGURE_SPACE = "\u2007"
+"""As wide as a digit."""
 
 
 def search_progress(answer: Found) -> Figure:
@@ -42,9 +49,9 @@ def search_progress(answer: Found) -> Figure:
 
 
 def parameter_importance(answer: Found) -> Figure:
-    """Draw the share of the variance that every parameter explains, and the most that any does of shuffled ones."""
+    """Draw the share of the variance that every parameter explains, grey where it is within noise."""
     found = importances(answer)
-    title, beneath = "How much of the variance each parameter explains", f"{subtitle(answer)} · fANOVA"
+    title, beneath = "How much of the variance each parameter explains", f"{subtitle(answer)} · fANOVA, rank tests"
     with style.house_style():
         figure = style.new_figure(8, 1.2 + 0.38 * max(len(found), 2), title, beneath)
         axes = figure.add_subplot()
@@ -52,15 +59,10 @@ def parameter_importance(answer: Found) -> Figure:
             style.nothing_to_show(axes, "too few settings completed, or parameters varied, for a forest")
             return figure
         _bars(axes, found)
-        axes.axvline(100 * found[0].chance, color=style.BLACK, linewidth=1.5)
-        axes.set_xlabel(
-            f"% of the variance of validation accuracy {looked_at(answer)} (grey: no more than chance gives)"
-        )
-        handles = [
-            Rectangle((0, 0), 1, 1, color=style.BLUE, label="share of the variance, on its own"),
-            Line2D([], [], color=style.BLACK, label=f"the most of any in {SHUFFLES} shuffles of the accuracies"),
-        ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=2)
+        axes.set_xlabel(f"% of the variance of validation accuracy {looked_at(answer)}, explained on its own")
+        told = dict.fromkeys(sorted(each.is_noise for each in found))
+        handles = [Rectangle((0, 0), 1, 1, color=COLORS[noise], label=LABELS[noise]) for noise in told]
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
 
 
@@ -81,13 +83,21 @@ def _wrapped(setting: str) -> str:
 
 def _bars(axes: Axes, found: Sequence[Importance]) -> None:
     for place, each in enumerate(found):
-        color = style.GREY if each.is_noise else style.BLUE
-        axes.barh(place, 100 * each.share, height=0.55, color=color)
-        axes.text(1.01, place, f"{100 * each.share:.0f} %", va="center", transform=axes.get_yaxis_transform())
+        axes.barh(place, 100 * each.share, height=0.55, color=COLORS[each.is_noise])
+        share = f"{100 * each.share:2.0f}".replace(" ", FIGURE_SPACE)
+        text = f"{share} %  {_chance(each.p)}"
+        axes.text(1.01, place, text, va="center", transform=axes.get_yaxis_transform())
     axes.set_yticks(range(len(found)), [NAMES[each.parameter] for each in found])
     axes.set_ylim(len(found) - 0.5, -0.5)
     axes.set_xlim(0, 100)
     axes.grid(visible=False, axis="y")
+
+
+def _chance(p: float) -> str:
+    """Return an adjusted p in words: "p < .001", "p = .023", "p = 1"."""
+    if p < 0.001:
+        return "p < .001"
+    return f"p = {f'{p:.3f}'.removeprefix('0') if p < 1 else 1}"
 
 
 def crosses(axes: Axes, places: Sequence[Any] | np.ndarray[Any, Any]) -> None:

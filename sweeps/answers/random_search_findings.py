@@ -10,7 +10,8 @@ from pipeline.report.style import number
 from pipeline.run.space import Choices
 from pipeline.spec import Setting
 from sweeps.answers.random_search_conclusion import NAMES, described, runner_up
-from sweeps.answers.random_search_study import SHUFFLES, Found, Importance, completed, importances, looked_at
+from sweeps.answers.random_search_study import Found, Importance, completed, importances, looked_at
+from sweeps.answers.rank_tests import BOUND, DIPS, FALLS, PEAKS, RISES
 from sweeps.answers.tested import estimated
 from sweeps.answers.wording import counted
 
@@ -19,6 +20,17 @@ EDGE = 0.9
 
 BOUNDS = {"keep": 1.0}
 """Ends of ranges beyond which there is nothing: to keep every unit is to have no dropout."""
+
+BETWEEN = {"hidden": "networks", "batch_norm": "places of batch norm"}
+"""What sentences call the choices of a parameter."""
+
+SHAPES = {
+    RISES: "rises with",
+    FALLS: "falls with",
+    PEAKS: "is highest in the middle third of the values of",
+    DIPS: "is lowest in the middle third of the values of",
+}
+"""How sentences say what validation accuracy does."""
 
 
 def findings(answer: Found, best: Mapping[str, Any]) -> Iterator[str]:
@@ -97,40 +109,64 @@ def _network_edges(units: int, every: Sequence[int]) -> Iterator[str]:
 
 
 def explained(answer: Found) -> Iterator[str]:
-    """Yield how much of the variance each parameter explains, and how far that can be trusted."""
+    """Yield how much of the variance each parameter explains, which matter beyond noise, and how far that goes."""
     found = importances(answer)
     if not found:
         if len(answer.configuration.space.dimensions) > 1:
             yield "Too few settings completed with different accuracies to say which parameter matters."
         return
-    rests = f"fANOVA over the {counted(len(completed(answer)), 'setting')} that completed"
-    told = [each for each in found if not each.is_noise]
-    if told:
-        yield (
-            f"Of the variance of validation accuracy {looked_at(answer)}, {listed(map(_share, told))} "
-            f"({rests}; each more than any parameter in {SHUFFLES} shuffles of the accuracies)."
-        )
-    within = [each for each in found if each.is_noise]
-    if within:
-        nothing = "no parameter explains" if not told else f"{listed(NAMES[each.parameter] for each in within)} explain"
-        rest = "more than" if not told else "no more than"
-        source = f" ({rests})" if not told else ""
-        yield f"On their own {nothing} {rest} shuffled accuracies would give{source}: within noise."
-    if told:
-        others = 100 * max(1 - sum(each.share for each in told), 0.0)
-        yield (
-            f"The other {others:.0f} % are noise, and what parameters do together. Such shares belong to this space "
-            "and this budget: narrower ranges, or longer training, would have others."
-        )
+    first, *rest = found
+    shares = [
+        f"{_called(first.parameter)} explains {100 * first.share:.0f} %",
+        *(f"{_called(each.parameter)} {100 * each.share:.0f} %" for each in rest),
+    ]
+    others = 100 * max(1 - sum(each.share for each in found), 0.0)
+    yield (
+        f"Of the variance of validation accuracy {looked_at(answer)}, {listed(shares)}, each on its own (fANOVA over "
+        f"the {counted(len(completed(answer)), 'setting')} that completed); the other {others:.0f} % are noise, "
+        "and what parameters do together. Shares hold noise too, so that alone they do not show what matters."
+    )
+    yield from _beyond_noise([each for each in found if not each.is_noise], len(found))
+    yield from _within_noise([each for each in found if each.is_noise], len(found))
+    yield "Such shares belong to this space and this budget: narrower ranges, or longer training, would have others."
     if answer.results[0].stage.proposal.looks_back:
         yield (
             f"The sampler {answer.configuration.search.sampler} looks back at results and proposes more settings where "
-            "they were good, so that such shares are not of the space, but of where it looked."
+            "they were good, so that such shares and p are not of the space, but of where it looked; its settings are "
+            "not drawn independently, as these p take them to be."
         )
 
 
-def _share(each: Importance) -> str:
-    return f"{NAMES[each.parameter]} explains {100 * each.share:.0f} %"
+def _beyond_noise(found: Sequence[Importance], parameters: int) -> Iterator[str]:
+    """Yield how validation accuracy goes with what matters, and between which choices it differs."""
+    parts = []
+    for shape, said in SHAPES.items():
+        names = [_called(each.parameter) for each in found if each.shape == shape]
+        parts += [f"{said} {listed(names)}"] if names else []
+    between = [BETWEEN[each.parameter] for each in found if each.parameter in BETWEEN]
+    parts += [f"differs between {listed(between)}"] if between else []
+    if parts:
+        yield f"Beyond noise, validation accuracy {listed(parts)} ({_bound('below', parameters)})."
+
+
+def _within_noise(found: Sequence[Importance], parameters: int) -> Iterator[str]:
+    """Yield with what validation accuracy does not change beyond noise."""
+    thirds = [_called(each.parameter) for each in found if each.parameter not in BETWEEN]
+    parts = [f"between thirds of the values of {listed(thirds)}"] if thirds else []
+    parts += [f"between {BETWEEN[each.parameter]}" for each in found if each.parameter in BETWEEN]
+    if parts:
+        differences = f"differences of validation accuracy {listed(parts)}"
+        yield f"Within noise are {differences} ({_bound('not below', parameters)})."
+
+
+def _called(name: str) -> str:
+    """Return what a sentence calls a parameter."""
+    return f"the {NAMES[name]}" if name in ("hidden", "sigma", "eta_max") else NAMES[name]
+
+
+def _bound(side: str, parameters: int) -> str:
+    """Return on which side of the bound of noise p are."""
+    return f"p {side} {BOUND}, rank tests adjusted over {parameters} parameters"
 
 
 def _unfinished(answer: Found) -> Iterator[str]:

@@ -17,29 +17,30 @@ from sweeps.answers.ended import say_what_ran, write_findings
 from sweeps.answers.random_search_conclusion import conclude
 from sweeps.answers.random_search_findings import findings
 from sweeps.answers.random_search_sections import TITLE, sections
-from sweeps.answers.random_search_study import SHUFFLES, Found, comparable, completed, importances, looked_at
+from sweeps.answers.random_search_study import Found, comparable, completed, how_tested, importances, looked_at
 from sweeps.answers.tested import difference_in_words, in_words
 from sweeps.folders import BEST, FIGURES, FINDINGS
 from sweeps.question import Finished, Question
 from sweeps.random_search import PARAMETERS, SEARCH, RandomSearch, budgets, stages
 
 FIGURE_NAMES = ("search-progress", "importance", "slices", "parallel-coordinates", "final-accuracy")
-IMPORTANCE_COLUMNS = ("parameter", "share", "share_shuffled", "settings", "note")
+IMPORTANCE_COLUMNS = ("parameter", "share", "shape", "p", "settings", "note")
 
 
 def tables(answer: Found) -> Mapping[str, pd.DataFrame]:
     """Return one row per stage and setting, and the importance of every parameter.
 
-    `share` is the part of the variance of validation accuracy that a parameter explains on its own, `share_shuffled`
-    the most that any parameter explained of shuffled accuracies.
+    `share` is the part of the variance of validation accuracy that a parameter explains on its own, `shape` how
+    accuracy goes with it from the lowest third of its values to the highest (empty for choices), and `p` of
+    differences between these, adjusted for the number of parameters.
     """
     summary = summary_table(answer.records, PARAMETERS, ascending=False)
-    settings = len(completed(answer))
+    found, settings = importances(answer), len(completed(answer))
     note = (
         f"fANOVA over the {settings} of {answer.configuration.search.count} settings of {SEARCH} that completed, "
-        f"{looked_at(answer)}; {SHUFFLES} shuffles"
+        f"{looked_at(answer)}; {how_tested(found)}"
     )
-    rows = [(each.parameter, each.share, each.chance, settings, note) for each in importances(answer)]
+    rows = [(each.parameter, each.share, each.shape, each.p, settings, note) for each in found]
     return {"summary": summary, "importance": pd.DataFrame(rows, columns=list(IMPORTANCE_COLUMNS))}
 
 

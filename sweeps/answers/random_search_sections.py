@@ -15,7 +15,7 @@ from sweeps.answers import random_search_figures as figures
 from sweeps.answers import random_search_redrawn as redrawn
 from sweeps.answers.random_search_conclusion import NAMES, conclude
 from sweeps.answers.random_search_findings import findings
-from sweeps.answers.random_search_study import SHUFFLES, Found, comparable, completed, importances, looked_at
+from sweeps.answers.random_search_study import Found, comparable, completed, how_tested, importances, looked_at
 from sweeps.answers.stages import TRAINED, final_networks, trained
 from sweeps.answers.tested import cells, estimated, notes
 from sweeps.answers.wording import counted, rows
@@ -58,13 +58,14 @@ def _blocks(answer: Found, best: Mapping[str, Any]) -> Iterator[Block]:
 
 def _pictures(answer: Found) -> Iterator[Picture]:
     """Yield what needs several settings that completed: slices, parallel coordinates and importances."""
-    if importances(answer):
+    found = importances(answer)
+    if found:
         yield Picture(
             "random-search-importance",
             figures.parameter_importance(answer),
             f"Share of the variance of validation accuracy {looked_at(answer)} that each parameter explains on its own "
-            f"(fANOVA over {len(completed(answer))} settings), and the most of any parameter in {SHUFFLES} shuffles of "
-            "the accuracies.",
+            f"(fANOVA over {len(completed(answer))} settings); grey where accuracy goes with it no more than chance "
+            f"gives ({how_tested(found)}).",
         )
     if comparable(answer):
         yield Picture(

@@ -1,18 +1,18 @@
-"""The search as Optuna's tools see it: a study in memory of the settings that completed, and fANOVA over it."""
+"""The search as Optuna's tools see it, a study in memory of the settings that completed; and what matters in it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
 import optuna
 from optuna.importance import FanovaImportanceEvaluator
 
 from pipeline.run.proposals import Observation, quiet, remembered
 from pipeline.run.samplers import sampler_seed
-from pipeline.run.space import Space
+from pipeline.run.space import Choices, Space
 from pipeline.run.stage import means
 from pipeline.spec import canonical_json
+from sweeps.answers.rank_tests import RankTest, across_choices, across_thirds, adjusted
 from sweeps.question import Answer
 from sweeps.random_search import Conclusion, RandomSearch
 
@@ -21,28 +21,30 @@ Found = Answer[RandomSearch, Conclusion]
 ENOUGH = 8
 """Completed settings from which a forest is grown at all."""
 
-SHUFFLES = 19
-"""A share above the largest of any parameter in so many shuffles: chance alone would give one, to any, 1 time in 20."""
-
 TREES = 32
 
 
 @dataclass(frozen=True)
 class Importance:
-    """How much of the variance of validation accuracy over the space a parameter explains on its own.
+    """How much a parameter matters for validation accuracy, and whether that is more than chance.
 
-    `chance` is the most that any parameter explained when the accuracies were shuffled among the settings, as the
-    largest of several shares is what chance would make stand out.
+    Attributes:
+        parameter: its public name.
+        share: of the variance over the space, what it explains on its own. A forest explains noise as well, so that a
+          share alone does not show that a parameter matters.
+        shape: how accuracy goes with it, as in RankTest.
+        p: of differences between thirds of its values, or between choices, adjusted for the number of parameters.
     """
 
     parameter: str
     share: float
-    chance: float
+    shape: str | None
+    p: float
 
     @property
     def is_noise(self) -> bool:
-        """Whether shuffled accuracies do as much."""
-        return self.share <= self.chance
+        """Whether chance alone would give such differences too often."""
+        return RankTest(self.shape, self.p).is_noise
 
 
 def completed(answer: Found) -> list[Observation]:
@@ -62,7 +64,7 @@ def study(answer: Found) -> optuna.Study:
 
 
 def importances(answer: Found) -> list[Importance]:
-    """Return the importance of every searched parameter, the largest first, by fANOVA (Hutter et al. 2014).
+    """Return the importance of every searched parameter, by the share that fANOVA gives it, the largest first.
 
     None where one parameter alone varies, too few settings completed, or all came to the same.
     """
@@ -71,13 +73,25 @@ def importances(answer: Found) -> list[Importance]:
     if len(answer.configuration.space.dimensions) < 2 or len(observations) < ENOUGH or len(set(scores)) == 1:
         return []
     seed = sampler_seed(answer.fingerprint["seed"], "importance")
-    shares, chance = fanova(_Hashed(answer.configuration.space.space(), observations), seed)
-    return [Importance(name, share, chance) for name, share in sorted(shares.items(), key=lambda pair: -pair[1])]
+    space = answer.configuration.space.space()
+    shares, tests = fanova(_Hashed(space, observations), seed), rank_tests(space, observations)
+    return [
+        Importance(name, share, tests[name].shape, tests[name].p)
+        for name, share in sorted(shares.items(), key=lambda pair: -pair[1])
+    ]
 
 
 def looked_at(answer: Found) -> str:
     """Return what the shares are of: the space, or the part of it that a sampler which looks back preferred."""
     return "where the sampler looked" if answer.results[0].stage.proposal.looks_back else "over the space"
+
+
+def how_tested(found: Sequence[Importance]) -> str:
+    """Return what the p of importances are of."""
+    return (
+        "p of Kruskal and Wallis's test between thirds of the values, or choices, adjusted over "
+        f"{len(found)} parameters (Benjamini-Hochberg)"
+    )
 
 
 class _Hashed:
@@ -95,22 +109,22 @@ class _Hashed:
 
 
 @cache
-def fanova(given: _Hashed, seed: int) -> tuple[Mapping[str, float], float]:
-    """Return by parameter its share of the variance, and the most that any has of those of shuffled scores."""
-    settings = [values for values, _ in given.observations]
-    scores = [mean for _, mean in given.observations]
-    rng = np.random.default_rng(seed)
-    shares = _shares(given.space, given.observations, seed)
-    shuffled = [
-        _shares(given.space, list(zip(settings, rng.permutation(np.array(scores)).tolist(), strict=True)), seed)
-        for _ in range(SHUFFLES)
-    ]
-    return shares, max(max(each.values()) for each in shuffled)
+def fanova(given: _Hashed, seed: int) -> Mapping[str, float]:
+    """Return by parameter the share of the variance that it explains on its own (fANOVA, Hutter et al. 2014).
 
-
-def _shares(space: Space, observations: Sequence[Observation], seed: int) -> dict[str, float]:
-    """Return the share of each parameter on its own; what they lack of 1 they explain together."""
+    What they lack of 1 they explain together.
+    """
     evaluator = FanovaImportanceEvaluator(n_trees=TREES, seed=seed)
     with quiet():
-        shares = evaluator.evaluate(remembered(space, observations))
+        shares = evaluator.evaluate(remembered(given.space, given.observations))
     return {name: float(share) for name, share in shares.items()}
+
+
+def rank_tests(space: Space, observations: Sequence[Observation]) -> Mapping[str, RankTest]:
+    """Return by parameter whether scores go with it, adjusted for the number of parameters."""
+    settings, scores = zip(*((values, mean) for values, mean in observations if mean is not None), strict=True)
+    columns = zip(space.dimensions.values(), zip(*settings, strict=True), strict=True)
+    tests = [
+        (across_choices if isinstance(kind, Choices) else across_thirds)(column, scores) for kind, column in columns
+    ]
+    return dict(zip(space.names, adjusted(tests), strict=True))

@@ -33,7 +33,6 @@ def small_forests(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     from sweeps.answers import random_search_study  # noqa: PLC0415  (Optuna, which the other tests need not wait for)
 
     monkeypatch.setattr(random_search_study, "TREES", 4)
-    monkeypatch.setattr(random_search_study, "SHUFFLES", 1)
     yield
     random_search_study.fanova.cache_clear()
 

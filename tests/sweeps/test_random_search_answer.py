@@ -5,16 +5,20 @@ import math
 from typing import Any
 
 import pytest
+from matplotlib.colors import same_color
 from random_searches import SMALL, Accuracy, diverged, drive, peak
 
+from pipeline.report import style
 from pipeline.report.document import Bullets, Table, Text
 from pipeline.spec import Setting
 from sweeps.answers import random_search_study
 from sweeps.answers.random_search_conclusion import conclude
+from sweeps.answers.random_search_figures import parameter_importance
 from sweeps.answers.random_search_findings import findings
 from sweeps.answers.random_search_results import tables
 from sweeps.answers.random_search_sections import sections
 from sweeps.answers.random_search_study import Found, Importance, importances
+from sweeps.answers.rank_tests import FALLS, PEAKS, RISES
 from sweeps.random_search import CONFIRM, DEFAULT, FINAL, SEARCH, ConfirmStage, SearchStage
 from sweeps.random_search_space import Searched
 
@@ -134,49 +138,89 @@ def test_a_setting_tested_before_the_choice_moved_is_said() -> None:
     )
 
 
+def searched(accuracy: Accuracy) -> Found:
+    """Return the answer of a search over enough settings to tell what matters."""
+    return drive({"": accuracy}, dataclasses.replace(SMALL, search=SearchStage(count=64, step_size=1, round_size=64)))
+
+
+def falling(setting: Setting, _replicate: int) -> float:
+    """Fall with lambda, by far the most; rise with keep; else do nothing."""
+    return 0.3 - 0.1 * math.log10(setting["lambda"]) + 0.2 * setting["keep"]
+
+
 def test_importance_finds_the_parameters_that_matter_and_calls_the_others_noise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(random_search_study, "TREES", 16)
-    monkeypatch.setattr(random_search_study, "SHUFFLES", 4)
-    config = dataclasses.replace(SMALL, search=SearchStage(count=64, step_size=1, round_size=64))
-    found = importances(drive({"": peak}, config))
-    assert found[0].parameter == "lambda"
+    found = importances(searched(peak))
+    assert (found[0].parameter, found[0].shape) == ("lambda", PEAKS)
     assert found[0].share > 0.5  # of the .8 that are true, by the variances of the two terms
-    assert not found[0].is_noise
     assert sum(each.share for each in found) <= 1 + 1e-9
     assert all(each.share < 0.1 for each in found if each.parameter in ("hidden", "sigma", "eta_max"))
-    assert any(each.is_noise for each in found)
-    assert found == importances(drive({"": peak}, config))
+    assert {each.parameter for each in found if not each.is_noise} == {"lambda"}
+    assert found == importances(searched(peak))
+
+
+def test_trends_and_choices_that_matter_are_told_from_what_does_nothing() -> None:
+    found = {each.parameter: each for each in importances(searched(falling))}
+    assert {name: each.shape for name, each in found.items() if not each.is_noise} == {"lambda": FALLS, "keep": RISES}
+    assert found["lambda"].share > found["sigma"].share
+
+
+def test_bars_of_the_importances_are_grey_within_noise(answer: Found, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweeps.answers.random_search_figures.importances", lambda _: list(MADE.values()))
+    figure = parameter_importance(answer)
+    (axes,), (legend,) = figure.axes, figure.legends
+    assert [same_color(bar.get_facecolor(), style.GREY) for bar in axes.patches] == [False, False, True, False]
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx([61.2, 10, 5, 4])
+    assert [text.get_text().split("  ")[1] for text in axes.texts] == ["p = .001", "p = .040", "p = .200", "p = .030"]
+    assert [text.get_text() for text in legend.get_texts()] == ["beyond noise (adjusted p < .05)", "within noise"]
+
+
+MADE = {
+    "lambda": Importance("lambda", 0.612, PEAKS, 0.001),
+    "keep": Importance("keep", 0.1, RISES, 0.04),
+    "sigma": Importance("sigma", 0.05, FALLS, 0.2),
+    "hidden": Importance("hidden", 0.04, None, 0.03),
+}
+
+
+def explanation(answer: Found, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> str:
+    """Return what is said of the parameters of MADE, each with the same changes."""
+    made = [dataclasses.replace(each, **changes) for each in MADE.values()]
+    monkeypatch.setattr("sweeps.answers.random_search_findings.importances", lambda _: made)
+    return " ".join(findings(answer, conclude(answer)))
 
 
 def test_importance_is_said_in_words_with_what_it_rests_on(answer: Found, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = [Importance("lambda", 0.612, 0.2), Importance("keep", 0.1, 0.11), Importance("hidden", 0.05, 0.2)]
-    monkeypatch.setattr("sweeps.answers.random_search_findings.importances", lambda _: made)
-    said = " ".join(findings(answer, conclude(answer)))
-    assert "lambda explains 61 % (fANOVA over the 24 settings that completed" in said
-    assert "dropout's keep and network explain no more than shuffled accuracies would give: within noise." in said
-    assert "each more than any parameter in 19 shuffles of the accuracies)" in said
-    assert "The other 39 % are noise" in said
+    said = explanation(answer, monkeypatch)
+    assert (
+        "lambda explains 61 %, dropout's keep 10 %, the weight scale 5 % and the network 4 %, each on its own" in said
+    )
+    assert "(fANOVA over the 24 settings that completed); the other 20 % are noise" in said
+    assert (
+        "Beyond noise, validation accuracy rises with dropout's keep, is highest in the middle third of the values of "
+        "lambda and differs between networks (p below .05, rank tests adjusted over 4 parameters)."
+    ) in said
+    assert (
+        "Within noise are differences of validation accuracy between thirds of the values of the weight scale (p"
+        in said
+    )
     assert "looks back" not in said
 
 
-def test_a_share_is_beyond_chance_if_no_parameter_has_as_much_in_any_shuffle(monkeypatch: pytest.MonkeyPatch) -> None:
-    shares = iter([{"lambda": 0.5, "keep": 0.7}, {"lambda": 0.2, "keep": 0.3}, {"lambda": 0.1, "keep": 0.6}])
-    monkeypatch.setattr(random_search_study, "_shares", lambda *_: next(shares))
-    monkeypatch.setattr(random_search_study, "SHUFFLES", 2)
-    keep, lambda_ = importances(drive({"": peak}))
-    assert (keep.parameter, keep.share, keep.chance, keep.is_noise) == ("keep", 0.7, 0.6, False)
-    assert (lambda_.share, lambda_.chance, lambda_.is_noise) == (0.5, 0.6, True)  # although lambda itself had .2
+def test_what_is_all_noise_or_none_has_one_sentence(answer: Found, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = explanation(answer, monkeypatch, p=0.05)
+    assert "Beyond noise" not in noise
+    assert "of lambda, dropout's keep and the weight scale and between networks (p not below .05" in noise
+    assert "Within noise" not in explanation(answer, monkeypatch, p=0.0499)
 
 
 def test_shares_of_a_sampler_that_looks_back_are_said_to_be_of_where_it_looked(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = [Importance("lambda", 0.612, 0.2)]
-    monkeypatch.setattr("sweeps.answers.random_search_findings.importances", lambda _: made)
     found = drive({"": peak}, dataclasses.replace(SMALL, search=dataclasses.replace(SMALL.search, sampler="tpe")))
-    said = " ".join(findings(found, conclude(found)))
+    said = explanation(found, monkeypatch)
     assert "variance of validation accuracy where the sampler looked, lambda explains 61 %" in said
-    assert "such shares are not of the space, but of where it looked." in said
+    assert "such shares and p are not of the space, but of where it looked" in said
 
 
 def test_importance_needs_several_parameters_several_settings_and_a_difference() -> None:
