@@ -94,10 +94,10 @@ def _bars(axes: Axes, found: Sequence[Importance]) -> None:
 
 
 def _chance(p: float) -> str:
-    """Return an adjusted p in words: "p < .001", "p = .023", "p = 1"."""
+    """Return an adjusted p in words: "p < .001", "p = .0234", "p = 1"."""
     if p < 0.001:
         return "p < .001"
-    return f"p = {f'{p:.3f}'.removeprefix('0') if p < 1 else 1}"
+    return f"p = {f'{p:.4f}'.removeprefix('0') if p < 1 else 1}"
 
 
 def crosses(axes: Axes, places: Sequence[Any] | np.ndarray[Any, Any]) -> None:

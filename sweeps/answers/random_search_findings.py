@@ -128,7 +128,7 @@ def explained(answer: Found) -> Iterator[str]:
     )
     yield from _beyond_noise([each for each in found if not each.is_noise], len(found))
     yield from _within_noise([each for each in found if each.is_noise], len(found))
-    yield "Such shares belong to this space and this budget: narrower ranges, or longer training, would have others."
+    yield "All this belongs to this space and this budget: narrower ranges, or longer training, may show something else."
     if answer.results[0].stage.proposal.looks_back:
         yield (
             f"The sampler {answer.configuration.search.sampler} looks back at results and proposes more settings where "

@@ -173,7 +173,7 @@ def test_bars_of_the_importances_are_grey_within_noise(answer: Found, monkeypatc
     (axes,), (legend,) = figure.axes, figure.legends
     assert [same_color(bar.get_facecolor(), style.GREY) for bar in axes.patches] == [False, False, True, False]
     assert [bar.get_width() for bar in axes.patches] == pytest.approx([61.2, 10, 5, 4])
-    assert [text.get_text().split("  ")[1] for text in axes.texts] == ["p = .001", "p = .040", "p = .200", "p = .030"]
+    assert [text.get_text().split("  ")[1] for text in axes.texts] == ["p = .0010", "p = .0400", "p = .2000", "p = .0300"]
     assert [text.get_text() for text in legend.get_texts()] == ["beyond noise (adjusted p < .05)", "within noise"]
 
 
