@@ -45,7 +45,7 @@ class BestNetwork(Comparison):
             "lambda": self.lambda_,
             "cycles": self.cycles,
         }
-        dropout = {"keep": CONVENTIONS[self.convention].keep(self.p)}
+        keep = CONVENTIONS[self.convention].keep(self.p)
         jitter = base | {"augment": self.jitter}
         less = jitter | {"lambda": self.jittered_lambda}
         large, jittered, lessened = "larger", "larger, jitter", f"larger, jitter, lambda {self.jittered_lambda:g}"
@@ -56,7 +56,7 @@ class BestNetwork(Comparison):
                     Level("50-50", base | {"hidden": HANDOUT}),
                     Level(large, base),
                     Level(f"{large}, batch norm {place}", base | {"batch_norm": place}, (large,)),
-                    Level(f"{large}, dropout", base | dropout, (large,)),
+                    Level(f"{large}, keep {keep:g}", base | {"keep": keep}, (large,)),
                     Level(jittered, jitter, (large,)),
                     Level(lessened, less, (jittered,)),
                     Level(f"{lessened}, {self.patience} cycles", less | {"cycles": self.patience}, (lessened, "50-50")),

@@ -30,6 +30,7 @@ from sweeps.answers.wording import (
     reached,
     rows,
     training,
+    varied,
 )
 from sweeps.comparison import Compared, Comparison, scores
 from sweeps.question import Answer
@@ -99,6 +100,7 @@ def _what_was_run(answer: Found, told: Study) -> Iterator[str]:
         f"{counted(stage.replicates, 'pair')} of seeds each on {rows(stage.fixed.data)}: "
         f"{training(stage.fixed, varies)}."
     )
+    yield from varied([record.spec for record in told.records])
     yield from evaluated([record.spec for record in told.records])
     yield from tuned(answer, told)
     yield "All settings share the seeds of a pair, so that differences are taken seed by seed."

@@ -11,7 +11,7 @@ from pipeline.run.space import Choices
 from pipeline.spec import Setting
 from sweeps.answers.random_search_conclusion import NAMES, described, runner_up
 from sweeps.answers.random_search_study import Found, Importance, completed, importances, looked_at
-from sweeps.answers.rank_tests import BOUND, DIPS, FALLS, PEAKS, RISES
+from sweeps.answers.rank_tests import BOUND
 from sweeps.answers.tested import estimated
 from sweeps.answers.wording import counted
 
@@ -23,14 +23,6 @@ BOUNDS = {"keep": 1.0}
 
 BETWEEN = {"hidden": "networks", "batch_norm": "places of batch norm"}
 """What sentences call the choices of a parameter."""
-
-SHAPES = {
-    RISES: "rises with",
-    FALLS: "falls with",
-    PEAKS: "is highest in the middle third of the values of",
-    DIPS: "is lowest in the middle third of the values of",
-}
-"""How sentences say what validation accuracy does."""
 
 
 def findings(answer: Found, best: Mapping[str, Any]) -> Iterator[str]:
@@ -128,7 +120,7 @@ def explained(answer: Found) -> Iterator[str]:
     )
     yield from _beyond_noise([each for each in found if not each.is_noise], len(found))
     yield from _within_noise([each for each in found if each.is_noise], len(found))
-    yield "All this belongs to this space and this budget: narrower ranges, or longer training, may show something else."
+    yield "All this is of this space and this budget: narrower ranges, or longer training, may show something else."
     if answer.results[0].stage.proposal.looks_back:
         yield (
             f"The sampler {answer.configuration.search.sampler} looks back at results and proposes more settings where "
@@ -138,25 +130,28 @@ def explained(answer: Found) -> Iterator[str]:
 
 
 def _beyond_noise(found: Sequence[Importance], parameters: int) -> Iterator[str]:
-    """Yield how validation accuracy goes with what matters, and between which choices it differs."""
-    parts = []
-    for shape, said in SHAPES.items():
-        names = [_called(each.parameter) for each in found if each.shape == shape]
-        parts += [f"{said} {listed(names)}"] if names else []
-    between = [BETWEEN[each.parameter] for each in found if each.parameter in BETWEEN]
-    parts += [f"differs between {listed(between)}"] if between else []
+    """Yield between which thirds of values, and which choices, validation accuracy differs, and how."""
+    thirds = [f"{_called(each.parameter)} ({', '.join(map(percent, each.means))} %)" for each in found if each.means]
+    parts = (
+        [f"between the lowest third of the values, the middle and the highest of {listed(thirds)}"] if thirds else []
+    )
+    parts += _between(found)
     if parts:
-        yield f"Beyond noise, validation accuracy {listed(parts)} ({_bound('below', parameters)})."
+        yield f"Beyond noise, mean validation accuracy differs {listed(parts)}: {_bound('below', parameters)}."
 
 
 def _within_noise(found: Sequence[Importance], parameters: int) -> Iterator[str]:
     """Yield with what validation accuracy does not change beyond noise."""
-    thirds = [_called(each.parameter) for each in found if each.parameter not in BETWEEN]
+    thirds = [_called(each.parameter) for each in found if each.means]
     parts = [f"between thirds of the values of {listed(thirds)}"] if thirds else []
-    parts += [f"between {BETWEEN[each.parameter]}" for each in found if each.parameter in BETWEEN]
+    parts += _between(found)
     if parts:
         differences = f"differences of validation accuracy {listed(parts)}"
-        yield f"Within noise are {differences} ({_bound('not below', parameters)})."
+        yield f"Within noise are {differences}: {_bound('not below', parameters)}."
+
+
+def _between(found: Sequence[Importance]) -> list[str]:
+    return [f"between {BETWEEN[each.parameter]}" for each in found if not each.means]
 
 
 def _called(name: str) -> str:

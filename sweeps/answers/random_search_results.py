@@ -24,15 +24,15 @@ from sweeps.question import Finished, Question
 from sweeps.random_search import PARAMETERS, SEARCH, RandomSearch, budgets, stages
 
 FIGURE_NAMES = ("search-progress", "importance", "slices", "parallel-coordinates", "final-accuracy")
-IMPORTANCE_COLUMNS = ("parameter", "share", "shape", "p", "settings", "note")
+IMPORTANCE_COLUMNS = ("parameter", "share", "low", "middle", "high", "p", "settings", "note")
 
 
 def tables(answer: Found) -> Mapping[str, pd.DataFrame]:
     """Return one row per stage and setting, and the importance of every parameter.
 
-    `share` is the part of the variance of validation accuracy that a parameter explains on its own, `shape` how
-    accuracy goes with it from the lowest third of its values to the highest (empty for choices), and `p` of
-    differences between these, adjusted for the number of parameters.
+    `share` is the part of the variance of validation accuracy that a parameter explains on its own, `low`,
+    `middle` and `high` mean accuracies in thirds of its values (empty for choices), and `p` that of differences
+    between these, or choices, adjusted for the number of parameters.
     """
     summary = summary_table(answer.records, PARAMETERS, ascending=False)
     found, settings = importances(answer), len(completed(answer))
@@ -40,7 +40,7 @@ def tables(answer: Found) -> Mapping[str, pd.DataFrame]:
         f"fANOVA over the {settings} of {answer.configuration.search.count} settings of {SEARCH} that completed, "
         f"{looked_at(answer)}; {how_tested(found)}"
     )
-    rows = [(each.parameter, each.share, each.shape, each.p, settings, note) for each in found]
+    rows = [(each.parameter, each.share, *(each.means or (None,) * 3), each.p, settings, note) for each in found]
     return {"summary": summary, "importance": pd.DataFrame(rows, columns=list(IMPORTANCE_COLUMNS))}
 
 

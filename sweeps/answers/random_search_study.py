@@ -1,18 +1,21 @@
 """The search as Optuna's tools see it, a study in memory of the settings that completed; and what matters in it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from statistics import fmean
+from typing import Any
 
 import optuna
 from optuna.importance import FanovaImportanceEvaluator
 
+from pipeline.inference import SIGNIFICANCE
 from pipeline.run.proposals import Observation, quiet, remembered
 from pipeline.run.samplers import sampler_seed
-from pipeline.run.space import Choices, Space
+from pipeline.run.space import Choices, Dimension, Space
 from pipeline.run.stage import means
 from pipeline.spec import canonical_json
-from sweeps.answers.rank_tests import RankTest, across_choices, across_thirds, adjusted
+from sweeps.answers.rank_tests import adjusted, difference, thirds
 from sweeps.question import Answer
 from sweeps.random_search import Conclusion, RandomSearch
 
@@ -32,19 +35,19 @@ class Importance:
         parameter: its public name.
         share: of the variance over the space, what it explains on its own. A forest explains noise as well, so that a
           share alone does not show that a parameter matters.
-        shape: how accuracy goes with it, as in RankTest.
+        means: mean validation accuracies in the lowest third of its values, the middle, the highest; of choices none.
         p: of differences between thirds of its values, or between choices, adjusted for the number of parameters.
     """
 
     parameter: str
     share: float
-    shape: str | None
+    means: tuple[float, ...]
     p: float
 
     @property
     def is_noise(self) -> bool:
         """Whether chance alone would give such differences too often."""
-        return RankTest(self.shape, self.p).is_noise
+        return self.p >= SIGNIFICANCE
 
 
 def completed(answer: Found) -> list[Observation]:
@@ -69,16 +72,28 @@ def importances(answer: Found) -> list[Importance]:
     None where one parameter alone varies, too few settings completed, or all came to the same.
     """
     observations = completed(answer)
-    scores = [mean for _, mean in observations]
+    scores = [mean for _, mean in observations if mean is not None]
     if len(answer.configuration.space.dimensions) < 2 or len(observations) < ENOUGH or len(set(scores)) == 1:
         return []
     seed = sampler_seed(answer.fingerprint["seed"], "importance")
     space = answer.configuration.space.space()
-    shares, tests = fanova(_Hashed(space, observations), seed), rank_tests(space, observations)
-    return [
-        Importance(name, share, tests[name].shape, tests[name].p)
+    shares = fanova(_Hashed(space, observations), seed)
+    columns = dict(zip(space.names, zip(*(values for values, _ in observations), strict=True), strict=True))
+    found = [
+        _importance(space.dimensions[name], name, share, columns[name], scores)
         for name, share in sorted(shares.items(), key=lambda pair: -pair[1])
     ]
+    return [replace(each, p=p) for each, p in zip(found, adjusted([each.p for each in found]), strict=True)]
+
+
+def _importance(kind: Dimension, name: str, share: float, values: Sequence[Any], scores: Sequence[float]) -> Importance:
+    """Return the importance of a parameter, its p not adjusted yet."""
+    if isinstance(kind, Choices):
+        return Importance(name, share, (), difference(values, scores))
+    third = thirds(values)
+    of_third = [[score for score, own in zip(scores, third, strict=True) if own == number] for number in range(3)]
+    p = difference(third, scores) if len(set(values)) > 1 else 1.0
+    return Importance(name, share, tuple(map(fmean, of_third)), p)
 
 
 def looked_at(answer: Found) -> str:
@@ -118,13 +133,3 @@ def fanova(given: _Hashed, seed: int) -> Mapping[str, float]:
     with quiet():
         shares = evaluator.evaluate(remembered(given.space, given.observations))
     return {name: float(share) for name, share in shares.items()}
-
-
-def rank_tests(space: Space, observations: Sequence[Observation]) -> Mapping[str, RankTest]:
-    """Return by parameter whether scores go with it, adjusted for the number of parameters."""
-    settings, scores = zip(*((values, mean) for values, mean in observations if mean is not None), strict=True)
-    columns = zip(space.dimensions.values(), zip(*settings, strict=True), strict=True)
-    tests = [
-        (across_choices if isinstance(kind, Choices) else across_thirds)(column, scores) for kind, column in columns
-    ]
-    return dict(zip(space.names, adjusted(tests), strict=True))

@@ -106,6 +106,18 @@ def _computed(network: NetworkSpec, varies: Collection[str]) -> Iterator[str]:
         yield f"numbers in {network.dtype}"
 
 
+def varied(specs: Sequence[TrialSpec]) -> Iterator[str]:
+    """Yield what the names of settings leave open: the hidden layers, and how far training images were changed."""
+    hidden = list(dict.fromkeys(spec.network.hidden for spec in specs))
+    if len(hidden) > 1:
+        yield f"The hidden layers were {listed(str(shown(sizes)) or 'none' for sizes in hidden)}."
+    augments = dict.fromkeys(spec.augment for spec in specs)
+    if len(augments) > 1:
+        most = max((list(_augmented(augment)) for augment in augments), key=len)
+        at_most = "at most " if len(augments) > 2 else ""
+        yield f"Where training images were changed at random, {at_most}these changes were made: {', '.join(most)}."
+
+
 def evaluated(specs: Sequence[TrialSpec]) -> Iterator[str]:
     """Yield how networks were evaluated, where this was not by moving averages on the test rows alone."""
     for kind in STATISTICS:

@@ -63,7 +63,8 @@ def test_it_says_what_was_asked_and_how_the_networks_were_trained_but_for_what_v
         "activation, He initialisation) in 4 settings with 2 pairs of seeds each on "
     )
     assert "lambda 0.005, sgd with batches of 100, " in found
-    assert "hidden layers" not in found
+    assert "(hidden layers" not in found
+    assert "The hidden layers were 25-25-25-25-25-25, 50-50-50-50-50-50, " in found
 
 
 def test_the_escape_from_chance_level_is_defined_only_where_a_seed_did_not() -> None:

@@ -18,7 +18,6 @@ from sweeps.answers.random_search_findings import findings
 from sweeps.answers.random_search_results import tables
 from sweeps.answers.random_search_sections import sections
 from sweeps.answers.random_search_study import Found, Importance, importances
-from sweeps.answers.rank_tests import FALLS, PEAKS, RISES
 from sweeps.random_search import CONFIRM, DEFAULT, FINAL, SEARCH, ConfirmStage, SearchStage
 from sweeps.random_search_space import Searched
 
@@ -153,7 +152,9 @@ def test_importance_finds_the_parameters_that_matter_and_calls_the_others_noise(
 ) -> None:
     monkeypatch.setattr(random_search_study, "TREES", 16)
     found = importances(searched(peak))
-    assert (found[0].parameter, found[0].shape) == ("lambda", PEAKS)
+    assert found[0].parameter == "lambda"
+    low, middle, high = found[0].means
+    assert middle > max(low, high)
     assert found[0].share > 0.5  # of the .8 that are true, by the variances of the two terms
     assert sum(each.share for each in found) <= 1 + 1e-9
     assert all(each.share < 0.1 for each in found if each.parameter in ("hidden", "sigma", "eta_max"))
@@ -163,7 +164,10 @@ def test_importance_finds_the_parameters_that_matter_and_calls_the_others_noise(
 
 def test_trends_and_choices_that_matter_are_told_from_what_does_nothing() -> None:
     found = {each.parameter: each for each in importances(searched(falling))}
-    assert {name: each.shape for name, each in found.items() if not each.is_noise} == {"lambda": FALLS, "keep": RISES}
+    assert {name for name, each in found.items() if not each.is_noise} == {"lambda", "keep"}
+    assert list(found["lambda"].means) == sorted(found["lambda"].means, reverse=True)
+    assert list(found["keep"].means) == sorted(found["keep"].means)
+    assert found["hidden"].means == ()
     assert found["lambda"].share > found["sigma"].share
 
 
@@ -173,15 +177,20 @@ def test_bars_of_the_importances_are_grey_within_noise(answer: Found, monkeypatc
     (axes,), (legend,) = figure.axes, figure.legends
     assert [same_color(bar.get_facecolor(), style.GREY) for bar in axes.patches] == [False, False, True, False]
     assert [bar.get_width() for bar in axes.patches] == pytest.approx([61.2, 10, 5, 4])
-    assert [text.get_text().split("  ")[1] for text in axes.texts] == ["p = .0010", "p = .0400", "p = .2000", "p = .0300"]
+    assert [text.get_text().split("  ")[1] for text in axes.texts] == [
+        "p = .0010",
+        "p = .0400",
+        "p = .2000",
+        "p = .0300",
+    ]
     assert [text.get_text() for text in legend.get_texts()] == ["beyond noise (adjusted p < .05)", "within noise"]
 
 
 MADE = {
-    "lambda": Importance("lambda", 0.612, PEAKS, 0.001),
-    "keep": Importance("keep", 0.1, RISES, 0.04),
-    "sigma": Importance("sigma", 0.05, FALLS, 0.2),
-    "hidden": Importance("hidden", 0.04, None, 0.03),
+    "lambda": Importance("lambda", 0.612, (0.25, 0.5, 0.375), 0.001),
+    "keep": Importance("keep", 0.1, (0.3, 0.4, 0.5), 0.04),
+    "sigma": Importance("sigma", 0.05, (0.4, 0.4, 0.3), 0.2),
+    "hidden": Importance("hidden", 0.04, (), 0.03),
 }
 
 
@@ -199,20 +208,20 @@ def test_importance_is_said_in_words_with_what_it_rests_on(answer: Found, monkey
     )
     assert "(fANOVA over the 24 settings that completed); the other 20 % are noise" in said
     assert (
-        "Beyond noise, validation accuracy rises with dropout's keep, is highest in the middle third of the values of "
-        "lambda and differs between networks (p below .05, rank tests adjusted over 4 parameters)."
+        "Beyond noise, mean validation accuracy differs between the lowest third of the values, the middle and the "
+        "highest of lambda (25.00, 50.00, 37.50 %) and dropout's keep (30.00, 40.00, 50.00 %) and between networks: p "
+        "below .05, rank tests adjusted over 4 parameters."
     ) in said
     assert (
-        "Within noise are differences of validation accuracy between thirds of the values of the weight scale (p"
-        in said
-    )
+        "Within noise are differences of validation accuracy between thirds of the values of the weight scale: p not "
+    ) in said
     assert "looks back" not in said
 
 
 def test_what_is_all_noise_or_none_has_one_sentence(answer: Found, monkeypatch: pytest.MonkeyPatch) -> None:
     noise = explanation(answer, monkeypatch, p=0.05)
     assert "Beyond noise" not in noise
-    assert "of lambda, dropout's keep and the weight scale and between networks (p not below .05" in noise
+    assert "of lambda, dropout's keep and the weight scale and between networks: p not below .05" in noise
     assert "Within noise" not in explanation(answer, monkeypatch, p=0.0499)
 
 

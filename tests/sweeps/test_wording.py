@@ -18,7 +18,7 @@ from pipeline.spec import (
     TrialSpec,
     with_setting,
 )
-from sweeps.answers.wording import attained, changed, counted, evaluated, intervals, networks, reached, training
+from sweeps.answers.wording import attained, changed, counted, evaluated, intervals, networks, reached, training, varied
 
 
 def cell(*accuracies: float) -> Cell:
@@ -66,6 +66,17 @@ def test_what_the_choice_of_test_rows_adds_is_that_of_the_share_nearest_to_one_h
 
 def test_things_are_counted_in_words() -> None:
     assert [counted(count, "seed") for count in (1, 2)] == ["1 seed", "2 seeds"]
+
+
+def test_what_names_leave_open_is_said_where_it_varies() -> None:
+    mirrored, turned = AugmentSpec(mirror=True), AugmentSpec(mirror=True, shift=2, rotation=10)
+    assert list(varied([])) == list(varied([TRIAL, TRIAL])) == list(varied([replace(TRIAL, augment=turned)] * 2)) == []
+    networks = [with_setting(TRIAL, {"hidden": hidden}) for hidden in ((50, 50), (), (500,), (50, 50))]
+    assert list(varied(networks)) == ["The hidden layers were 50-50, none and 500."]
+    [one] = varied([TRIAL, replace(TRIAL, augment=turned)])
+    assert one.endswith("random, these changes were made: mirrored, shift up to 2 pixels, rotation up to 10 degrees.")
+    [most] = varied([TRIAL, replace(TRIAL, augment=turned), replace(TRIAL, augment=mirrored)])
+    assert most == one.replace("these", "at most these")
 
 
 def test_how_test_rows_were_evaluated_is_said_of_what_is_not_usual() -> None:
