@@ -79,6 +79,9 @@ def test_quoted_findings_are_those_of_the_stored_runs() -> None:
         found = {line.removeprefix("- ") for line in (ROOT / path).read_text().splitlines()}
         sentences = re.split(r"(?<=\.) (?=[A-Z0-9])", " ".join(quoted.split()))
         assert [sentence for sentence in sentences if sentence not in found] == []
+    minutes = {name: _core_minutes(ROOT / Path(path).parent) for name, path, _ in quotes}
+    assert f"All of them took {sum(minutes.values()):.1f} core-minutes of training" in README
+    assert minutes["random-search"] + minutes["best-network"] == pytest.approx(sum(minutes.values()) / 2, rel=0.1)
 
 
 def grid_cells(run: Path, setting: tuple[str, ...]) -> dict[tuple[tuple[str, ...], str], str]:

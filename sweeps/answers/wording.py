@@ -161,7 +161,7 @@ def _augmented(augment: AugmentSpec) -> Iterator[str]:
     units = {
         "shift": counted(augment.shift, "pixel"),
         "rotation": f"{augment.rotation:g} degrees",
-        **{what: f"{percent(getattr(augment, what))} %" for what in ("zoom", "brightness", "contrast")},
+        **{what: f"{100 * getattr(augment, what):g} %" for what in ("zoom", "brightness", "contrast")},
     }
     yield from (f"{what} up to {far}" for what, far in units.items() if getattr(augment, what))
 

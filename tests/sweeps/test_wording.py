@@ -153,7 +153,7 @@ def test_how_networks_were_trained_is_lambda_optimizer_batches_and_schedule() ->
         (
             {"augment": AugmentSpec(mirror=True, shift=1, rotation=7.5, contrast=0.25)},
             "lambda 0.005, sgd with batches of 100, images changed at random (mirrored, shift up to 1 pixel, rotation "
-            f"up to 7.5 degrees, contrast up to 25.00 %), {LONG}",
+            f"up to 7.5 degrees, contrast up to 25 %), {LONG}",
         ),
     ],
 )
