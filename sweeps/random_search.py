@@ -108,7 +108,7 @@ class RandomSearch:
     """Which hidden sizes, learning rate, lambda, weight scale and dropout generalise best together?
 
     Many settings are trained, the best few again with fresh seeds; the winner of these is tested beside the default
-    network. How much each parameter matters is said by fANOVA.
+    network. How much each parameter matters is said by fANOVA and rank tests.
     """
 
     space: Searched = field(default_factory=Searched)

@@ -192,7 +192,7 @@ def legend(figure: Figure, handles: Sequence[Line2D]) -> None:
     def width(columns: int) -> float:
         return sum(max(sizes[column::columns]) for column in range(columns))
 
-    most = next((count for count in range(len(handles), 1, -1) if width(count) <= room), 1)
-    columns = math.ceil(len(handles) / math.ceil(len(handles) / most))
+    full = (math.ceil(len(handles) / rows) for rows in range(1, len(handles) + 1))
+    columns = next((count for count in full if width(count) <= room), 1)
     down = [handle for column in range(columns) for handle in handles[column::columns]]  # Matplotlib fills columns
     figure.legend(handles=down, loc="outside lower center", ncols=columns)

@@ -39,11 +39,13 @@ class Factor:
 
     All levels set the same parameters, so that a trial lies in one of them at most.
     `asked` says whether the effects of its levels are of interest, and not only those of other factors at each of them.
+    `changes` says that levels are called by what they change, so that what they leave as it is has to be told.
     """
 
     name: str
     levels: tuple[Level, ...]
     asked: bool = True
+    changes: bool = False
 
     def __post_init__(self) -> None:
         labels = [level.label for level in self.levels]

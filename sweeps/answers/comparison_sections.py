@@ -93,13 +93,17 @@ def _left_to(table: str, of_what: str) -> str:
 def _what_was_run(answer: Found, told: Study) -> Iterator[str]:
     """Yield what was asked, how the networks were trained, and how to read what follows."""
     config, stage = answer.configuration, answer.conclusion.tested.stage
-    yield (type(config).__doc__ or "").strip().partition("\n")[0]
-    varies = {*config.design.parameters, *(["eta_max"] if answer.conclusion.tuning else [])}
+    yield " ".join((type(config).__doc__ or "").split())
+    factors = config.design.factors
+    named = {name for factor in factors if not factor.changes for name in factor.parameters}
+    varies = named | ({"eta_max"} if answer.conclusion.tuning else set())
     yield (
         f"This run trained {networks(stage.fixed, varies)} in {counted(len(told.groups), 'setting')} with "
         f"{counted(stage.replicates, 'pair')} of seeds each on {rows(stage.fixed.data)}: "
         f"{training(stage.fixed, varies)}."
     )
+    if any(factor.changes for factor in factors):
+        yield "Settings are called by what differs from that."
     yield from varied([record.spec for record in told.records])
     yield from evaluated([record.spec for record in told.records])
     yield from tuned(answer, told)

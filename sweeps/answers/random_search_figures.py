@@ -12,7 +12,7 @@ from pipeline.report import final, style
 from pipeline.run.stage import means
 from sweeps.answers.random_search_conclusion import NAMES, described, trials_of
 from sweeps.answers.random_search_study import Found, Importance, completed, importances, looked_at
-from sweeps.answers.rank_tests import BOUND
+from sweeps.answers.rank_tests import BOUND, in_words
 
 ACCURACY = "validation accuracy (%)"
 
@@ -85,19 +85,12 @@ def _bars(axes: Axes, found: Sequence[Importance]) -> None:
     for place, each in enumerate(found):
         axes.barh(place, 100 * each.share, height=0.55, color=COLORS[each.is_noise])
         share = f"{100 * each.share:2.0f}".replace(" ", FIGURE_SPACE)
-        text = f"{share} %  {_chance(each.p)}"
+        text = f"{share} %  {in_words(each.p)}"
         axes.text(1.01, place, text, va="center", transform=axes.get_yaxis_transform())
     axes.set_yticks(range(len(found)), [NAMES[each.parameter] for each in found])
     axes.set_ylim(len(found) - 0.5, -0.5)
     axes.set_xlim(0, 100)
     axes.grid(visible=False, axis="y")
-
-
-def _chance(p: float) -> str:
-    """Return an adjusted p in words: "p < .001", "p = .0234", "p = 1"."""
-    if p < 0.001:
-        return "p < .001"
-    return f"p = {f'{p:.4f}'.removeprefix('0') if p < 1 else 1}"
 
 
 def crosses(axes: Axes, places: Sequence[Any] | np.ndarray[Any, Any]) -> None:

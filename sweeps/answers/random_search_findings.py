@@ -11,7 +11,7 @@ from pipeline.run.space import Choices
 from pipeline.spec import Setting
 from sweeps.answers.random_search_conclusion import NAMES, described, runner_up
 from sweeps.answers.random_search_study import Found, Importance, completed, importances, looked_at
-from sweeps.answers.rank_tests import BOUND
+from sweeps.answers.rank_tests import BOUND, in_words
 from sweeps.answers.tested import estimated
 from sweeps.answers.wording import counted
 
@@ -95,9 +95,9 @@ def _edges(answer: Found, winner: Setting) -> Iterator[str]:
 def _network_edges(units: int, every: Sequence[int]) -> Iterator[str]:
     """Yield whether a network with so many hidden units is the smallest or the largest of those to choose from."""
     if min(every) < max(every):
-        for end, called in ((min(every), "smaller"), (max(every), "larger")):
+        for end, called in ((min(every), "fewer"), (max(every), "more")):
             if units == end:
-                yield f"no network to choose from is {called} by units ({units:,})"
+                yield f"no network to choose from has {called} hidden units than the winner's ({units:,})"
 
 
 def explained(answer: Found) -> Iterator[str]:
@@ -131,27 +131,28 @@ def explained(answer: Found) -> Iterator[str]:
 
 def _beyond_noise(found: Sequence[Importance], parameters: int) -> Iterator[str]:
     """Yield between which thirds of values, and which choices, validation accuracy differs, and how."""
-    thirds = [f"{_called(each.parameter)} ({', '.join(map(percent, each.means))} %)" for each in found if each.means]
-    parts = (
-        [f"between the lowest third of the values, the middle and the highest of {listed(thirds)}"] if thirds else []
-    )
-    parts += _between(found)
+    thirds = [
+        f"{_called(each.parameter)} (means {', '.join(map(percent, each.means))} %; {in_words(each.p)})"
+        for each in found
+        if each.means
+    ]
+    whole = "between the lowest third of the values, the middle and the highest of"
+    parts = [*([f"{whole} {listed(thirds)}"] if thirds else []), *_between(found)]
     if parts:
-        yield f"Beyond noise, mean validation accuracy differs {listed(parts)}: {_bound('below', parameters)}."
+        yield f"Beyond noise, validation accuracy differs {listed(parts)}: {_bound('below', parameters)}."
 
 
 def _within_noise(found: Sequence[Importance], parameters: int) -> Iterator[str]:
     """Yield with what validation accuracy does not change beyond noise."""
-    thirds = [_called(each.parameter) for each in found if each.means]
-    parts = [f"between thirds of the values of {listed(thirds)}"] if thirds else []
-    parts += _between(found)
+    thirds = [f"{_called(each.parameter)} ({in_words(each.p)})" for each in found if each.means]
+    parts = [*([f"between thirds of the values of {listed(thirds)}"] if thirds else []), *_between(found)]
     if parts:
         differences = f"differences of validation accuracy {listed(parts)}"
         yield f"Within noise are {differences}: {_bound('not below', parameters)}."
 
 
 def _between(found: Sequence[Importance]) -> list[str]:
-    return [f"between {BETWEEN[each.parameter]}" for each in found if not each.means]
+    return [f"between {BETWEEN[each.parameter]} ({in_words(each.p)})" for each in found if not each.means]
 
 
 def _called(name: str) -> str:
@@ -161,7 +162,7 @@ def _called(name: str) -> str:
 
 def _bound(side: str, parameters: int) -> str:
     """Return on which side of the bound of noise p are."""
-    return f"p {side} {BOUND}, rank tests adjusted over {parameters} parameters"
+    return f"p {side} {BOUND}, rank tests adjusted for {parameters} parameters"
 
 
 def _unfinished(answer: Found) -> Iterator[str]:

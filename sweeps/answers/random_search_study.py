@@ -1,5 +1,6 @@
 """The search as Optuna's tools see it, a study in memory of the settings that completed; and what matters in it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -50,7 +51,7 @@ class Importance:
         return self.p >= SIGNIFICANCE
 
 
-def completed(answer: Found) -> list[Observation]:
+def completed(answer: Found) -> list[tuple[tuple[Any, ...], float]]:
     """Return the settings of the search that completed with every seed, by what was searched, in order of proposal."""
     names = answer.configuration.space.space().names
     return [(values, mean) for values, mean in means(answer.results[0].records, names) if mean is not None]
@@ -72,7 +73,7 @@ def importances(answer: Found) -> list[Importance]:
     None where one parameter alone varies, too few settings completed, or all came to the same.
     """
     observations = completed(answer)
-    scores = [mean for _, mean in observations if mean is not None]
+    scores = [mean for _, mean in observations]
     if len(answer.configuration.space.dimensions) < 2 or len(observations) < ENOUGH or len(set(scores)) == 1:
         return []
     seed = sampler_seed(answer.fingerprint["seed"], "importance")
@@ -92,8 +93,9 @@ def _importance(kind: Dimension, name: str, share: float, values: Sequence[Any],
         return Importance(name, share, (), difference(values, scores))
     third = thirds(values)
     of_third = [[score for score, own in zip(scores, third, strict=True) if own == number] for number in range(3)]
-    p = difference(third, scores) if len(set(values)) > 1 else 1.0
-    return Importance(name, share, tuple(map(fmean, of_third)), p)
+    return Importance(
+        name, share, tuple(fmean(each) if each else math.nan for each in of_third), difference(third, scores)
+    )
 
 
 def looked_at(answer: Found) -> str:

@@ -5,8 +5,6 @@ Thirds of the values are compared, not a correlation taken: what a search is aft
 
 from collections.abc import Hashable, Sequence
 
-import numpy as np
-
 from pipeline.inference import SIGNIFICANCE
 
 BOUND = f"{SIGNIFICANCE:g}".removeprefix("0")
@@ -29,11 +27,12 @@ def difference(groups: Sequence[Hashable], scores: Sequence[float]) -> float:
 
 
 def thirds(values: Sequence[float]) -> list[int]:
-    """Return which third of `values` each lies in, from 0, the lowest; of equals the first in the lower one."""
-    third = np.empty(len(values), int)
-    for number, members in enumerate(np.array_split(np.argsort(values, kind="stable"), 3)):
-        third[members] = number
-    return third.tolist()
+    """Return which third of `values` each lies in, from 0, the lowest; equal values lie in the same, the lower one."""
+    from scipy.stats import rankdata  # noqa: PLC0415  (loads slowly)
+
+    below = rankdata(values, method="min") - 1
+    thirds: list[int] = (3 * below // len(values)).astype(int).tolist()
+    return thirds
 
 
 def adjusted(ps: Sequence[float]) -> list[float]:
@@ -44,3 +43,10 @@ def adjusted(ps: Sequence[float]) -> list[float]:
     from scipy.stats import false_discovery_control  # noqa: PLC0415  (loads slowly)
 
     return [float(p) for p in false_discovery_control(ps, method="bh")]
+
+
+def in_words(p: float) -> str:
+    """Return a p as sentences and figures write it: "p < .001", "p = .0234", "p = 1"."""
+    if p < 0.001:
+        return "p < .001"
+    return f"p = {f'{p:.4f}'.removeprefix('0') if p < 1 else 1}"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pipeline.report.document import Table
 from pipeline.run.stage import Stage
 
-TRAINED = ("seeds", "cycles", "epochs", "training", "validation", "test rows")
+TRAINED = ("seeds", "cycles", "epochs in all", "training", "validation", "test rows")
 """The heads of the columns of `trained`."""
 
 REACHED = ("test accuracy (%)", "sd (points)", "n")

@@ -113,9 +113,12 @@ def varied(specs: Sequence[TrialSpec]) -> Iterator[str]:
         yield f"The hidden layers were {listed(str(shown(sizes)) or 'none' for sizes in hidden)}."
     augments = dict.fromkeys(spec.augment for spec in specs)
     if len(augments) > 1:
-        most = max((list(_augmented(augment)) for augment in augments), key=len)
+        most = AugmentSpec(
+            **{name: max(getattr(augment, name) for augment in augments) for name in vars(AugmentSpec())}
+        )
         at_most = "at most " if len(augments) > 2 else ""
-        yield f"Where training images were changed at random, {at_most}these changes were made: {', '.join(most)}."
+        changes = ", ".join(_augmented(most))
+        yield f"Where training images were changed at random, {at_most}these changes were made: {changes}."
 
 
 def evaluated(specs: Sequence[TrialSpec]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What each figure of a comparison promises: numbers worked by hand, read back from what is drawn."""
 
 import dataclasses
+import io
 import math
 
 import numpy as np
@@ -345,6 +346,16 @@ def test_rows_of_a_legend_are_equally_full(entries, columns):
     marks.legend(figure, [Line2D([], [], label=f"entry {n:02}") for n in range(entries)])
     (box,) = figure.legends
     assert box._ncols == columns
+
+
+def test_a_legend_with_long_labels_keeps_within_the_figure():
+    figure = Figure(figsize=(5.6, 3))
+    labels = ["an entry", "an entry", "an entry with more words", "an entry", "a", "b", "an entry with more words"]
+    marks.legend(figure, [Line2D([], [], label=label) for label in labels])
+    figure.savefig(io.BytesIO())
+    (box,) = figure.legends
+    assert box._ncols == 3
+    assert box.get_window_extent().width <= figure.bbox.width
 
 
 def test_accuracies_of_a_closed_test_set_are_said_to_be_closed():

@@ -16,6 +16,7 @@ from sweeps import SWEEPS
 from sweeps.answers.comparison_results import question
 from sweeps.answers.comparison_sections import sections
 from sweeps.batch_norm import BatchNorm
+from sweeps.best_network import BestNetwork
 from sweeps.cli import Options, changed
 from sweeps.comparison import Comparison, best_eta, budgets, stages
 from sweeps.grid import Values
@@ -174,6 +175,14 @@ def test_the_scales_of_weights_may_be_listed_or_evenly_spaced() -> None:
     assert len(WeightScale().sigma.taken("sigma")) == 20
     for sigma in Values((0.01, 0.1)), Values(WeightScale().sigma.values, (0.01, 0.1, 2)):
         assert WeightScale(sigma=sigma).design.factors[0].numbers == (0.01, 0.1)
+
+
+def test_the_network_with_dropout_keeps_as_many_units_in_any_convention_unless_told_otherwise() -> None:
+    def kept(**changes: Any) -> set[float]:
+        return {spec.keep for spec in trials_of(BestNetwork(**changes))} - {1.0}
+
+    assert kept() == kept(convention="cmu") == {0.9}
+    assert kept(p=0.75) == kept(convention="cmu", p=0.25) == {0.75}
 
 
 def test_no_two_comparisons_share_a_seed() -> None:

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from sweeps.answers.rank_tests import adjusted, difference, thirds
+from sweeps.answers.rank_tests import adjusted, difference, in_words, thirds
 
 
 def test_two_groups_by_hand() -> None:
@@ -32,7 +32,7 @@ def test_groups_that_do_not_differ_or_are_one_show_nothing() -> None:
     [
         ([60, 10, 30, 20, 50, 40], [2, 0, 1, 0, 2, 1]),
         ([1, 2, 3, 4, 5, 6, 7], [0, 0, 0, 1, 1, 2, 2]),  # what is left over goes to the lower ones
-        ([5.0, 5.0, 5.0], [0, 1, 2]),  # of equals the first in the lower one
+        ([5.0, 5.0, 5.0, 7.0], [0, 0, 0, 2]),  # equal values stay together
     ],
 )
 def test_thirds_by_hand(values: list[float], expected: list[int]) -> None:
@@ -42,3 +42,10 @@ def test_thirds_by_hand(values: list[float], expected: list[int]) -> None:
 def test_p_are_adjusted_for_their_number_by_hand() -> None:
     """Sorted p times n / rank, from the largest down never rising: .01 * 4, .03 * 2, .04 * 4 / 3, .8."""
     assert adjusted([0.04, 0.01, 0.8, 0.03]) == pytest.approx([0.16 / 3, 0.04, 0.8, 0.16 / 3])
+
+
+@pytest.mark.parametrize(
+    ("p", "said"), [(0.0004, "p < .001"), (0.0499, "p = .0499"), (0.5, "p = .5000"), (1.0, "p = 1")]
+)
+def test_p_in_words(p: float, said: str) -> None:
+    assert in_words(p) == said

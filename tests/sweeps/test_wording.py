@@ -77,6 +77,10 @@ def test_what_names_leave_open_is_said_where_it_varies() -> None:
     assert one.endswith("random, these changes were made: mirrored, shift up to 2 pixels, rotation up to 10 degrees.")
     [most] = varied([TRIAL, replace(TRIAL, augment=turned), replace(TRIAL, augment=mirrored)])
     assert most == one.replace("these", "at most these")
+    [kinds] = varied(
+        [TRIAL, replace(TRIAL, augment=mirrored), replace(TRIAL, augment=AugmentSpec(shift=2, rotation=10))]
+    )
+    assert kinds == most
 
 
 def test_how_test_rows_were_evaluated_is_said_of_what_is_not_usual() -> None:
