@@ -6,15 +6,12 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from pipeline.errors import require
-from pipeline.spec import CONVENTIONS, AugmentSpec, Factor, Level
+from pipeline.spec import AugmentSpec, Factor, Level
 from sweeps.cli import compared
 from sweeps.comparison import Comparison
 
 HANDOUT = (50, 50)
 """The network that the changes start from."""
-
-KEEP = 0.9
-"""Of dropout."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +27,8 @@ class BestNetwork(Comparison):
 
     hidden: tuple[int, ...] = (500, 250, 100, 50)
     """of the larger network"""
-    p: float | None = None
-    """parameter of dropout: the probability to keep a unit, or with --convention cmu to drop it (without: keep 0.9)"""
+    p: float = 0.9
+    """the probability to keep a unit, in any convention, of the network with dropout"""
     jitter: AugmentSpec = field(default_factory=lambda: AugmentSpec(mirror=True, shift=2, rotation=10.0, zoom=0.1))
     """how training images are changed at random"""
     jittered_lambda: float = 0.001
@@ -55,7 +52,6 @@ class BestNetwork(Comparison):
             "lambda": self.lambda_,
             "cycles": self.cycles,
         }
-        keep = KEEP if self.p is None else CONVENTIONS[self.convention].keep(self.p)
         jitter = base | {"augment": self.jitter}
         less = jitter | {"lambda": self.jittered_lambda}
         large = "-".join(map(str, self.hidden)) or "no hidden layer"
@@ -67,7 +63,7 @@ class BestNetwork(Comparison):
                     Level("50-50", base | {"hidden": HANDOUT}),
                     Level(large, base),
                     Level(f"{large} + batch norm {place}", base | {"batch_norm": place}, (large,)),
-                    Level(f"{large} + keep {keep:g}", base | {"keep": keep}, (large,)),
+                    Level(f"{large} + keep {self.p:g}", base | {"keep": self.p}, (large,)),
                     Level(jittered, jitter, (large,)),
                     Level(lessened, less, (jittered,)),
                     Level(

@@ -90,7 +90,7 @@ WITHOUT_DATA: dict[str, str] = {
     "best-network --jittered-lambda -1": r"jittered lambda must be a number >= 0, got -1\.0",
     "best-network --jittered-lambda nan": "jittered lambda must be a number >= 0, got nan",
     "best-network --jittered-lambda inf": "jittered lambda must be a number >= 0, got inf",
-    "best-network --p 0": r"the probability to keep a unit must lie in \(0, 1\], got 0\.0",
+    "best-network --p 0": r"keep must be a probability in \(0, 1\], got 0\.0",
     "width --train-rows 0": "train rows must be a positive integer, got 0",
     "overfit --train-rows 20": "batch size must not exceed the 20 training rows, got 25",
     "width --layers 1": "layers must be at least 2, got 1",
