@@ -29,10 +29,14 @@ def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert study.best_value > 0.5
 
 
-def test_links_and_pictures_lead_to_files() -> None:
-    targets = re.findall(r"\]\(([^)#:]+)\)", README)
+PAGES = pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "README.md"], ids=["README", "docs"])
+
+
+@PAGES
+def test_links_and_pictures_lead_to_files(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
     assert len(targets) > 2
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+    assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
 def test_the_numbers_are_those_of_the_stored_run() -> None:
@@ -76,7 +80,7 @@ def quotes(page: Path) -> list[tuple[str, Path, str]]:
     return [(name, page.parent / path, " ".join(quoted.split())) for name, path, quoted in found]
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "README.md"], ids=["README", "docs"])
+@PAGES
 def test_quoted_findings_are_whole_sentences_of_the_stored_runs(page: Path) -> None:
     assert quotes(page)
     for name, path, quoted in quotes(page):
@@ -89,8 +93,13 @@ def test_quoted_findings_are_whole_sentences_of_the_stored_runs(page: Path) -> N
 def test_every_experiment_has_a_stored_run_that_is_quoted_and_counted() -> None:
     stored = {name: path.parent for name, path, _ in quotes(DOCS / "README.md")}
     assert list(stored) == EXPERIMENTS
+    commands = (DOCS / "README.md").read_text()
+    for name, run in stored.items():
+        dataset = json.loads((run / "manifest.json").read_text())["configuration"]["data"]["name"]
+        repeated = rf"make sweep-{name} DATASET={dataset}\b" if dataset != "cifar10" else rf" {name}\b[^;]*; do make"
+        assert re.search(repeated, commands), name
     minutes = sum(_core_minutes(run) for run in stored.values())
-    assert f"All these runs took {minutes:.1f} core-minutes of training" in README
+    assert f"The {len(stored)} experiments of the table took {minutes:.1f} core-minutes of training" in README
 
 
 def grid_cells(run: Path, setting: tuple[str, ...]) -> dict[tuple[tuple[str, ...], str], str]:
