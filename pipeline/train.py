@@ -178,7 +178,9 @@ def _start(pack: Pack, split: Split) -> _Run:
 def _epoch(run: _Run, split: Split, epoch: int) -> None:
     """Take every mini-batch of one epoch, then drop the trials whose loss was not finite."""
     shared, network = run.shared, run.network
-    update = OPTIMIZERS[shared.optimizer.name].update
+    optimizer = OPTIMIZERS[shared.optimizer.name]
+    if optimizer.by_factors:
+        network.scaled()
     order = run.rng.permutation(len(split.x_train))
     buffer: Array = np.empty((shared.batch_size + 1, split.x_train.shape[1]), split.x_train.dtype)
     cuts = batches(len(order), shared.batch_size)
@@ -198,10 +200,11 @@ def _epoch(run: _Run, split: Split, epoch: int) -> None:
                 x.astype(shared.network.dtype, copy=False), split.y_train[rows], run.lambda_, run.masks(len(rows))
             )
             network.average(statistics)
-            update(network.parameters, gradients, run.optimizer_state, eta, shared.optimizer)
+            optimizer.update(network.parameters, gradients, run.optimizer_state, eta, shared.optimizer)
             run.step += 1
             run.batch_losses[:, step], run.batch_accuracies[:, step] = loss, accuracy
             _note(lost, run, loss, "mini-batch loss")
+        network.folded()
         if len(cuts) in due:
             run.estimated = estimate(network, split.x_train, shared.evaluation)
     run.drop(lost)

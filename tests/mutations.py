@@ -70,8 +70,32 @@ MUTATIONS = [
     Mutation(
         "plain SGD forgets the weight decay",
         "core/affine.py",
-        "weight *= (1 + scale * self.decay)[:, None, None]",
-        "weight *= np.ones_like(scale)[:, None, None]",
+        "shrink = 1 + step.astype(np.float64) * self.decay",
+        "shrink = np.ones(len(step))",
+    ),
+    Mutation(
+        "a step is added to a scaled matrix as if it were the matrix itself",
+        "core/affine.py",
+        "            step = step / self.scale\n",
+        "",
+    ),
+    Mutation(
+        "a scaled matrix meets its input without the scale",
+        "core/affine.py",
+        "        out *= scale.astype(out.dtype)[:, None, None]\n",
+        "        pass\n",
+    ),
+    Mutation(
+        "a scale near zero is never taken into its matrix",
+        "core/affine.py",
+        "fold(weight, self.scale, ~(self.scale > SMALLEST))",
+        "pass",
+    ),
+    Mutation(
+        "all matrices are folded where one has to be",
+        "core/affine.py",
+        "for trial in np.flatnonzero(trials):",
+        "for trial in np.flatnonzero(np.full(len(trials), trials.any())):",
     ),
     Mutation(
         "the batch variance divides by n - 1",

@@ -163,6 +163,8 @@ def test_recorded_losses_and_accuracies_are_those_of_the_steps_and_recording_the
     step = 0
     for report in train(pack, DATA):
         losses, accuracies = np.empty((len(LAMBDAS), 0)), np.empty((len(LAMBDAS), 0))
+        if optimizer == "sgd":
+            network.scaled()
         for batch in cut(order.permutation(23), 5) if report.epoch else []:
             eta = triangular(step, spec.schedule, 5, np.full(4, 0.01), np.full(4, 0.3)).astype(dtype)
             x = DATA.x_train[batch].astype(dtype)
@@ -173,6 +175,7 @@ def test_recorded_losses_and_accuracies_are_those_of_the_steps_and_recording_the
             OPTIMIZERS[optimizer].update(network.parameters, gradients, memory, eta, spec.optimizer)
             losses = np.column_stack([losses, loss])
             step += 1
+        network.folded()
         assert report.batch_losses.dtype == np.float64
         assert_array_equal(report.batch_losses, losses)
         assert_array_equal(report.batch_accuracies, accuracies)

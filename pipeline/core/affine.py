@@ -39,13 +39,18 @@ def laid_wide(array: Array) -> Array:
     return copy
 
 
-def affine(x: Array, weight: Array, bias: Array | None = None) -> Array:
+SMALLEST = 1e-3
+"""A scale below it is folded into its matrix, whose numbers would become as much too large."""
+
+
+def affine(x: Array, weight: Array, bias: Array | None = None, scale: Array | None = None) -> Array:
     """Return x W + b, equation (12), shape (M, B, H).
 
     Args:
         x: (B, D) where the trials share their input, (M, B, D) where each has its own.
         weight: (M, D, H); in the layout of `empty` where the input is shared.
         bias: (M, H), or None for a layer without one.
+        scale: (M,), where `weight` is V and W = scale * V; see `WeightGradient`.
     """
     M, _, H = weight.shape
     out = empty(M, x.shape[-2], H, weight.dtype)
@@ -53,6 +58,8 @@ def affine(x: Array, weight: Array, bias: Array | None = None) -> Array:
         np.matmul(x, wide(weight), out=wide(out))
     else:
         np.matmul(x, weight, out=out)
+    if scale is not None:
+        out *= scale.astype(out.dtype)[:, None, None]
     if bias is not None:
         out += bias[:, None, :]
     return out
@@ -71,18 +78,21 @@ class WeightGradient:
     Args:
         x: (B, D) shared or (M, B, D), the layer's input.
         g: (M, B, H), the gradient by the layer's output (1/n included).
-        weight: (M, D, H), the matrix itself.
+        weight: (M, D, H), the matrix itself, W; or V where it is kept as W = scale * V.
         decay: (M,), 2 * lambda.
+        scale: (M,) in float64, or None: decay then shrinks the scale, which costs no pass over the numbers of V.
     """
 
     x: Array
     g: Array
     weight: Array
     decay: Array
+    scale: Array | None = None
 
     def array(self) -> Array:
         """Form the gradient, (M, D, H)."""
-        return self.of_loss() + self.decay[:, None, None] * self.weight
+        decay = self.decay if self.scale is None else (self.decay * self.scale).astype(self.weight.dtype)
+        return self.of_loss() + decay[:, None, None] * self.weight
 
     def of_loss(self) -> Array:
         """Form the gradient of the loss alone, without the penalty, (M, D, H)."""
@@ -90,17 +100,30 @@ class WeightGradient:
         product: Array = np.matmul(x.transpose(0, 2, 1), self.g)
         return product
 
-    def add_to(self, weight: Array, scale: Array) -> None:
-        """Do ``weight += scale * gradient`` in place without forming the gradient.
+    def add_to(self, weight: Array, step: Array) -> None:
+        """Do ``W += step * gradient`` in place without forming the gradient; step is (M,), such as -eta.
 
-        `weight` must hold the values of the matrix that the gradient was taken at; scale is (M,), such as -eta.
+        `weight` must hold the values of W, or V, that the gradient was taken at; a scale is changed with them.
         """
-        weight *= (1 + scale * self.decay)[:, None, None]
-        g = self.g * scale[:, None, None]
+        shrink = 1 + step.astype(np.float64) * self.decay
+        if self.scale is None:
+            weight *= shrink.astype(weight.dtype)[:, None, None]
+        else:
+            np.multiply(self.scale, shrink, out=self.scale)
+            fold(weight, self.scale, ~(self.scale > SMALLEST))
+            step = step / self.scale
+        g = self.g * step.astype(self.g.dtype)[:, None, None]
         if self.x.ndim == 2:
             add_product(wide(weight), self.x, wide(g))
         else:
             weight += np.matmul(self.x.transpose(0, 2, 1), g)
+
+
+def fold(weight: Array, scale: Array, trials: NDArray[np.bool_]) -> None:
+    """Multiply V of some `trials`, (M,) truths, by their scales, which become 1; the others stay as they are."""
+    for trial in np.flatnonzero(trials):
+        weight[trial] *= scale[trial].astype(weight.dtype)
+        scale[trial] = 1
 
 
 Gradient = Array | WeightGradient

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pipeline.core.affine import Array, Gradient, WeightGradient, affine, input_gradient, laid_wide
+import numpy as np
+
+from pipeline.core.affine import Array, Gradient, WeightGradient, affine, fold, input_gradient, laid_wide
 from pipeline.core.initialise import initialise
 from pipeline.core.layers import (
     ACTIVATIONS,
@@ -64,11 +66,13 @@ class Network:
         spec: the architecture.
         parameters: W1, b1, gamma1, beta1, W2, ...: (M, D, H) matrices and (M, H) vectors.
         averages: the moving averages of equations (38)(39); empty before the first mini-batch.
+        scale: (M,) between `scaled` and `folded`, when W1 is scale * parameters["W1"]; else None.
     """
 
     spec: NetworkSpec
     parameters: dict[str, Array]
     averages: Statistics
+    scale: Array | None = None
 
     @classmethod
     def create(cls, spec: NetworkSpec, inputs: int, classes: int, inits: Sequence[InitSpec], seed: int) -> "Network":
@@ -130,6 +134,16 @@ class Network:
         """Return what the activations of the hidden layers give for a batch x (B, D), (M, B, H) each."""
         return [layer.activated for layer in self._hidden(x, masks)[0]]
 
+    def scaled(self) -> None:
+        """Let steps of SGD shrink W1 by a scale from here on, until `folded`: see `WeightGradient`."""
+        self.scale = np.ones(self.size)
+
+    def folded(self) -> None:
+        """Take the scale into W1."""
+        if self.scale is not None:
+            fold(self.parameters["W1"], self.scale, self.scale != 1)
+        self.scale = None
+
     def average(self, statistics: Statistics) -> None:
         """Take one mini-batch's statistics into the moving averages."""
         alpha, start = self.spec.bn_alpha, START[self.spec.bn_start]
@@ -147,7 +161,11 @@ class Network:
 
     def _scores(self, x: Array) -> Array:
         """The output layer, equation (18): x is the top hidden layer, or the batch itself in a linear classifier."""
-        return affine(x, self.parameters[f"W{self.depth}"], self.parameters[f"b{self.depth}"])
+        return self._affine(self.depth, x)
+
+    def _affine(self, layer: int, x: Array) -> Array:
+        scale = self.scale if layer == 1 else None
+        return affine(x, self.parameters[f"W{layer}"], self.parameters.get(f"b{layer}"), scale)
 
     def _hidden(self, x: Array, masks: Masks = ()) -> tuple[list[Hidden], Array]:
         """Run the hidden layers on a batch, equations (12)-(17); also return what the output layer gets."""
@@ -166,7 +184,7 @@ class Network:
         Batch norm uses the `statistics`, or those of the batch itself.
         """
         x, place = outputs[layer - 1], self.spec.norm_of(layer)
-        out, norm = affine(x, self.parameters[f"W{layer}"], self.parameters.get(f"b{layer}")), None
+        out, norm = self._affine(layer, x), None
         for start, end in self.spec.skips:
             if end == layer:
                 out += outputs[start]
@@ -205,7 +223,7 @@ class Network:
                 g = self._hidden_backward(g, layer, hidden[layer - 1], gradients)
             affine_gradients[layer] = g
             weight = self.parameters[f"W{layer}"]
-            gradients[f"W{layer}"] = WeightGradient(x, g, weight, decay)
+            gradients[f"W{layer}"] = WeightGradient(x, g, weight, decay, self.scale if layer == 1 else None)
             if f"b{layer}" in self.parameters:
                 gradients[f"b{layer}"] = batch_sum(g)
             if layer > 1:

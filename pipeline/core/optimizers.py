@@ -24,10 +24,12 @@ class Optimizer(NamedTuple):
     """init(parameters) -> state; update(parameters, gradients, state, eta (M,), constants).
 
     `update` takes one step, with the learning rates eta of the trials; it reads the gradients and changes the rest.
+    `by_factors` says that it leaves weight gradients in factors, so that W1 may be scaled (`Network.scaled`).
     """
 
     init: Callable[[Parameters], State]
     update: Callable[[Parameters, Mapping[str, Gradient], State, Array, OptimizerSpec], None]
+    by_factors: bool = False
 
 
 def per_trial(values: Array, like: Array) -> Array:
@@ -141,7 +143,7 @@ def _adam_state(parameters: Parameters) -> State:
 
 
 OPTIMIZERS: Mapping[str, Optimizer] = {
-    "sgd": Optimizer(lambda _: {}, _sgd),
+    "sgd": Optimizer(lambda _: {}, _sgd, by_factors=True),
     "momentum": Optimizer(_zeros, _momentum),
     "nesterov": Optimizer(_zeros, _nesterov),
     "adagrad": Optimizer(_zeros, _adagrad),

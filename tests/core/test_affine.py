@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.core.affine import WeightGradient, add_product, affine, empty, input_gradient, laid_wide, wide
+from pipeline.core.affine import WeightGradient, add_product, affine, empty, fold, input_gradient, laid_wide, wide
 
 M, B, D, H = 3, 4, 5, 2
 
@@ -55,6 +55,58 @@ def test_forming_a_gradient_and_adding_it_in_factors_give_the_same_weights(share
     gradient.add_to(weight, scale)
     assert_allclose(weight, expected, rtol=1e-13 if dtype == "float64" else 1e-5)
     assert_array_equal(g, kept)
+
+
+def steps(dtype, decay, eta, *, scaled, trials=M, count=40):
+    """Take steps of SGD along gradients of their own, and return the matrices that they lead to."""
+    weight = laid_wide(numbers(trials, D, H).astype(dtype))
+    scale = np.ones(trials) if scaled else None
+    for step in range(count):
+        x, g = numbers(B, D, seed=step).astype(dtype), laid_wide(numbers(trials, B, H, seed=99 + step).astype(dtype))
+        gradient = WeightGradient(x, g, weight, np.array(decay, dtype), scale)
+        gradient.add_to(weight, -np.array(eta, dtype))
+    if scaled:
+        fold(weight, scale, np.full(trials, True))
+        assert_array_equal(scale, 1)
+    return weight
+
+
+DECAYS = pytest.mark.parametrize(
+    "decay", [(0.0, 0.01, 0.1), (3.0, 5.0, 9.99), (10.0, 15.0, 1.0)], ids=["small", "folded often", "past zero"]
+)
+
+
+@DECAYS
+def test_a_scaled_matrix_takes_the_steps_of_the_matrix_itself(decay):
+    plain, scaled = (steps("float64", decay, [0.1] * M, scaled=how) for how in (False, True))
+    assert_allclose(scaled, plain, rtol=1e-10, atol=1e-13)
+
+
+def test_the_gradient_of_a_scaled_matrix_is_that_of_the_matrix_itself():
+    x, g, weight = numbers(B, D), laid_wide(numbers(M, B, H)), laid_wide(numbers(M, D, H, seed=1))
+    decay, scale = np.array([0.1, 0.2, 0.3]), np.array([1.0, 0.5, 0.25])
+    of_matrix = WeightGradient(x, g, scale[:, None, None] * weight, decay)
+    assert_allclose(WeightGradient(x, g, weight, decay, scale).array(), of_matrix.array(), rtol=1e-14)
+    bias = numbers(M, H, seed=2)
+    assert_allclose(affine(x, weight, bias, scale), affine(x, laid_wide(of_matrix.weight), bias), rtol=1e-12)
+
+
+def test_a_scale_says_what_the_decay_of_float32_cannot():
+    """1 - 2 eta lambda lies between two numbers of float32: ten thousand of them multiply the error of rounding."""
+    weight, scale = laid_wide(np.ones((1, 1, 1), np.float32)), np.ones(1)
+    nothing, decay = np.zeros((1, 1), np.float32), np.array([2e-5], np.float32)
+    for _ in range(10_000):
+        WeightGradient(nothing, nothing[None], weight, decay, scale).add_to(weight, np.array([-1e-2], np.float32))
+    fold(weight, scale, np.array([True]))
+    assert_allclose(weight.item(), (1 - 2e-7) ** 10_000, rtol=1e-7)
+
+
+def test_a_matrix_that_has_to_be_folded_changes_no_bit_of_its_neighbours():
+    calm = steps("float32", (0.01, 0.01, 0.01), (0.1, 0.1, 0.1), scaled=True)
+    for wild in (9.99, np.nan, np.inf):
+        with np.errstate(all="ignore"):
+            other = steps("float32", (0.01, wild, 0.01), (0.1, 0.1, 0.1), scaled=True)
+        assert_array_equal(other[[0, 2]], calm[[0, 2]])
 
 
 def test_a_product_is_added_in_place():

@@ -84,7 +84,7 @@ def test_a_parameter_that_was_hardly_compared_does_not_pass():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_check_fails_where_a_single_entry_is_wrong(monkeypatch, seed):
-    def one_wrong(x, g, weight, decay):
+    def one_wrong(x, g, weight, decay, _scale):
         gradient = WeightGradient(x, g, weight, decay).array()
         gradient[0, 0, 0] += 1e-3 * np.abs(gradient).max()
         return gradient
@@ -105,7 +105,7 @@ def test_the_check_fails_where_the_gradient_of_batch_norm_lacks_a_term(monkeypat
 
 
 def test_the_check_fails_where_the_penalty_and_its_gradient_differ_by_a_factor(monkeypatch):
-    def halved(x, g, weight, decay):
+    def halved(x, g, weight, decay, _scale):
         return WeightGradient(x, g, weight, decay / 2)
 
     monkeypatch.setattr(network_module, "WeightGradient", halved)
@@ -115,7 +115,7 @@ def test_the_check_fails_where_the_penalty_and_its_gradient_differ_by_a_factor(m
 
 @pytest.mark.parametrize("sigma", [0.1, 10.0])
 def test_the_error_is_relative_to_the_gradient(monkeypatch, sigma):
-    def too_large(x, g, weight, decay):
+    def too_large(x, g, weight, decay, _scale):
         return 1.001 * WeightGradient(x, g, weight, decay).array()
 
     network = Network.create(NetworkSpec((), dtype="float64"), D, C, [InitSpec("normal", sigma)], seed=0)
