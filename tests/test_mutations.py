@@ -5,7 +5,8 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from mutations import MUTATIONS, copy_to, run_tests
+from mutants import copy_to, run_tests
+from mutations import MUTATIONS
 
 FAILED = 1  # pytest's exit code; others mean that the tests did not run
 
