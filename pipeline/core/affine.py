@@ -49,7 +49,15 @@ SMALLEST = 1e-3
 """A scale below it is folded into its matrix, whose numbers would become as much too large."""
 
 
-def affine(x: Array, weight: Array, bias: Array | None = None, scale: Array | None = None) -> Array:
+def empty_by_unit(M: int, B: int, H: int, dtype: DTypeLike) -> Array:
+    """Return an uninitialised (M, B, H) array that lies in memory as (H, M, B): the softmax reduces whole rows of it."""
+    array: Array = np.empty((H, M, B), dtype)
+    return array.transpose(1, 2, 0)
+
+
+def affine(
+    x: Array, weight: Array, bias: Array | None = None, scale: Array | None = None, *, by_unit: bool = False
+) -> Array:
     """Return x W + b, equation (12), shape (M, B, H).
 
     Args:
@@ -57,9 +65,10 @@ def affine(x: Array, weight: Array, bias: Array | None = None, scale: Array | No
         weight: (M, D, H); in the layout of `empty` where the input is shared.
         bias: (M, H), or None for a layer without one.
         scale: (M,), where `weight` is V and W = scale * V; see `WeightGradient`. The input is shared.
+        by_unit: lay the result as `empty_by_unit` does, where each trial has its own input.
     """
     M, _, H = weight.shape
-    out = empty(M, x.shape[-2], H, weight.dtype)
+    out = (empty_by_unit if by_unit and x.ndim == 3 else empty)(M, x.shape[-2], H, weight.dtype)
     if x.ndim == 2:
         np.matmul(x, wide(weight), out=wide(out))
     else:
