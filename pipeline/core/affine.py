@@ -50,7 +50,7 @@ SMALLEST = 1e-3
 
 
 def empty_by_unit(M: int, B: int, H: int, dtype: DTypeLike) -> Array:
-    """Return an uninitialised (M, B, H) array that lies in memory as (H, M, B): the softmax reduces whole rows of it."""
+    """Return an uninitialised (M, B, H) array that lies in memory as (H, M, B): a softmax reduces whole rows of it."""
     array: Array = np.empty((H, M, B), dtype)
     return array.transpose(1, 2, 0)
 
@@ -74,7 +74,8 @@ def affine(
     else:
         np.matmul(x, weight, out=out)
     if scale is not None:
-        wide(out)[...] *= _per_unit(scale, H, out.dtype)
+        scaled = wide(out)
+        scaled *= _per_unit(scale, H, out.dtype)
     if bias is not None:
         out += bias[:, None, :]
     return out

@@ -18,7 +18,8 @@ Labels = NDArray[np.integer[Any]]
 
 def classes_first(scores: Array) -> Array:
     """Return a copy of (M, B, C) scores that lies in memory as (C, M, B): the softmax then reduces whole rows."""
-    copy = empty_by_unit(*scores.shape, scores.dtype)
+    M, B, C = scores.shape
+    copy = empty_by_unit(M, B, C, scores.dtype)
     copy[...] = scores
     return copy
 

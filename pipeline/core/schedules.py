@@ -18,7 +18,7 @@ Schedule = Callable[[Steps, ScheduleSpec, int, Array, Array], Array]
 def triangular(t: Steps, spec: ScheduleSpec, per_epoch: int, eta_min: Array, eta_max: Array) -> Array:
     """Climb from eta_min to eta_max in n_s steps and back in as many (Smith 2017; DD2424 assignment 2, (14)(15))."""
     n_s = spec.step_size * per_epoch
-    height = 1 - abs(t % (2 * n_s) / n_s - 1)
+    height = 1 - np.abs(t % (2 * n_s) / n_s - 1)
     return np.asarray(eta_min + height * (eta_max - eta_min), eta_max.dtype)
 
 
