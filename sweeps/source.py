@@ -43,6 +43,15 @@ class Source:
         """Return which rows a stage sees; of the training rows the first `train_rows`, or all."""
         return data.data_spec(self.found, val_fraction, opens_test, train_rows)
 
+    def check(self, spec: DataSpec) -> None:
+        """Refuse rows that `prepared` would refuse; nothing is written.
+
+        Raises:
+            ConfigError: the training rows have fewer principal components than are wanted.
+        """
+        if self.dataset is not None:
+            data.check_components(self.dataset, spec, self.cache)
+
     def prepared(self, spec: DataSpec) -> Path:
         """Return the folder of the standardised rows, written on first use."""
         if self.dataset is None:

@@ -48,6 +48,7 @@ SHARED = {
     "num_bn_layers": 1, "skips": ((1, 2),), "skip_norm": True, "batch_size": 50, "schedule": "constant", "step_size": 2,
     "cycles": 3, "decay": 0.8, "decay_every": 2, "warm_up": 1, "optimizer": "adam", "momentum": 0.8, "decay_rate": 0.9,
     "beta1": 0.8, "beta2": 0.99, "augment": AugmentSpec(mirror=True), "statistics": "precise",
+    "components": 32,
 }  # fmt: skip
 OWN = {"lambda": 0.1, "l2_factor": 0.5, "keep": 0.8, "eta_min": 1e-4, "eta_max": 0.2, "init": "xavier", "sigma": 0.1}
 NEEDS = {
@@ -61,7 +62,8 @@ NEEDS = {
 
 def pair(name):
     """Return two trials that differ in one parameter alone."""
-    trial = with_setting(TRIAL, NEEDS.get(name, {}))
+    rows = TrialSpec(replace(DATA, shape=())) if name == "components" else TRIAL
+    trial = with_setting(rows, NEEDS.get(name, {}))
     return trial, with_setting(trial, {name: (SHARED | OWN)[name]})
 
 
@@ -146,8 +148,8 @@ def test_pack_to_json_to_pack_is_the_identity(trial, lambdas):
 # Stored studies are looked up by key: whatever changes this text or its hash orphans every study, and needs an issue.
 PINNED = (
     '{"augment":{"brightness":0.0,"contrast":0.0,"mirror":false,"rotation":0.0,"shift":0,"zoom":0.0},'
-    '"batch_size":100,"data":{"classes":10,"digest":"d1","inputs":64,"n_test":0,"n_train":1000,"n_val":100,'
-    '"name":"digits","shape":[1,8,8]},"evaluation":{"augment":{"brightness":0.0,"contrast":0.0,"mirror":false,'
+    '"batch_size":100,"data":{"classes":10,"components":null,"digest":"d1","inputs":64,"n_test":0,"n_train":1000,'
+    '"n_val":100,"name":"digits","shape":[1,8,8]},"evaluation":{"augment":{"brightness":0.0,"contrast":0.0,"mirror":false,'
     '"rotation":0.0,"shift":0,"zoom":0.0},"per_epoch":1,"rows":10000,"shifts":[],"statistics":"ema"},'
     '"init":{"scheme":"he","sigma":null},"init_seed":0,"keep":1.0,"l2_factor":1.0,"lambda":0.005,'
     '"network":{"activation":"relu","batch_norm":"before","bn_alpha":0.9,"bn_epsilon":2.220446049250313e-16,'
@@ -160,7 +162,7 @@ PINNED = (
 
 def test_the_canonical_json_and_the_key_of_the_default_trial_are_pinned():
     assert canonical_json(TRIAL) == PINNED
-    assert TRIAL.key == "714d8b1457c54ee2"
+    assert TRIAL.key == "8cfba83a6fe56c80"
 
 
 def test_floats_are_written_so_that_they_read_back_exactly():
@@ -173,6 +175,14 @@ def test_a_key_is_sixteen_hex_digits_and_changes_with_every_parameter():
     assert all(one != other for one, other in map(pair, PARAMETERS))
     assert len({trial.key for trial in trials}) == len(trials)
     assert all(len(trial.key) == 16 and int(trial.key, 16) >= 0 for trial in trials)
+
+
+def test_rows_on_components_have_as_many_columns_and_are_no_images_but_still_say_how_many_features_there_are():
+    rows = DATA.on_components(9)
+    assert (rows.columns, rows.inputs, rows.components, rows.shape) == (9, 64, 9, ())
+    assert (DATA.columns, DATA.components) == (64, None)
+    assert DATA.on_components(64).columns == 64
+    assert replace(DATA, n_train=65).on_components(64).columns == 64
 
 
 def test_the_order_of_a_pack_is_part_of_its_key():
@@ -199,6 +209,29 @@ PARTIAL = "num bn layers must lie in 1..2, the hidden layers (for none of them: 
 SKIP = "skips must lead from one of the hidden layers 1..3 to a later one"
 
 INVALID = [
+    (lambda: DATA.on_components(0), f"components {INTEGERS}, got 0"),
+    (lambda: DATA.on_components(-3), f"components {INTEGERS}, got -3"),
+    (lambda: DATA.on_components(2.5), f"components {INTEGERS}, got 2.5"),
+    (
+        lambda: DATA.on_components(65),
+        "components must not exceed 64, all that 1,000 training rows of 64 features have, got 65",
+    ),
+    (
+        lambda: replace(DATA, n_train=40).on_components(40),
+        "components must not exceed 39, all that 40 training rows of 64 features have, got 40",
+    ),
+    (
+        lambda: replace(DATA, components=9),
+        "shape must be left out with components, which are no images, got (1, 8, 8)",
+    ),
+    (
+        lambda: replace(DATA, n_test=50).on_components(9),
+        "test rows must stay closed with components, an approximation, got 50",
+    ),
+    (
+        lambda: TrialSpec(DATA.on_components(9), augment=AugmentSpec(mirror=True)),
+        "augmentation must be of images, got '9 components of the data set digits'",
+    ),
     (lambda: NetworkSpec(hidden=(50, 0)), f"hidden sizes {INTEGERS}, got 0"),
     (lambda: NetworkSpec(hidden=(-5,)), f"hidden sizes {INTEGERS}, got -5"),
     (lambda: NetworkSpec(hidden=(2.5,)), f"hidden sizes {INTEGERS}, got 2.5"),
