@@ -60,7 +60,9 @@ class Split:
             ConfigError: the rows of this data set are not images.
         """
         low, high = self.pixel_range
-        return as_images(np.clip((rows * self.std + self.mean - low) / ((high - low) or 1.0), 0, 1), self.shape)
+        images, std, mean = (as_images(values, self.shape) for values in (rows, self.std, self.mean))
+        pixels: Float64s = np.clip((images * std + mean - low) / ((high - low) or 1.0), 0, 1)
+        return pixels
 
 
 def as_images(rows: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
