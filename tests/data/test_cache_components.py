@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from test_cache import contents, damage
-from threadpoolctl import threadpool_limits
 
 from pipeline.data import cache, check_components
 from pipeline.data.cache import folder_of, is_whole, open_split, prepare
@@ -108,15 +107,6 @@ def test_rows_that_another_kernel_rotated_are_rotated_anew(tmp_path, monkeypatch
     prepare(DATASET, SPEC, tmp_path)
     assert contents(folder) == before
     assert contents(prepare(DATASET, FULL, tmp_path)) == full  # whose bits no BLAS decides
-
-
-def test_the_bytes_do_not_depend_on_how_many_threads_the_caller_has(tmp_path):
-    written = []
-    for threads in (1, 4):
-        cache._rotation.cache_clear()
-        with threadpool_limits(threads, user_api="blas"):
-            written.append(contents(prepare(DATASET, SPEC, tmp_path / str(threads))))
-    assert written[0] == written[1]
 
 
 def test_a_run_that_is_killed_while_it_rotates_leaves_no_folder_and_the_next_writes_the_same(tmp_path, monkeypatch):

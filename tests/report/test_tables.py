@@ -48,8 +48,8 @@ def test_a_parameter_without_a_promised_column_appears_only_when_it_varies(recor
 
 def test_components_are_whole_numbers_and_empty_where_rows_are_the_features(record, tmp_path):
     trial = record("a", 0, 0.1, 0.5)
-    spec = dataclasses.replace(trial.spec, data=trial.spec.data.on_components(30))
-    table = tables.trials_table([trial, dataclasses.replace(trial, number=1, spec=spec)])
+    spec = replace(trial.spec, data=trial.spec.data.on_components(30))
+    table = tables.trials_table([trial, replace(trial, number=1, spec=spec)])
     assert list(table) == [*PROMISED, "components", "reason"]
     tables.write_csv(tmp_path / "trials.csv", table)
     lines = (tmp_path / "trials.csv").read_text().splitlines()
