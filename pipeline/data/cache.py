@@ -7,7 +7,7 @@ Another number of axes finds its own: 7 seconds on CIFAR-10, where a thousand ax
 import fcntl
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -83,13 +83,18 @@ def folder_of(spec: DataSpec, cache: Path) -> Path:
     return cache / f"{spec.digest[:16]}-n{spec.n_train}-v{spec.n_val}-t{spec.n_test}{components}"
 
 
-def check_components(dataset: Dataset, spec: DataSpec, cache: Path) -> None:
+def check_components(
+    dataset: Dataset, spec: DataSpec, cache: Path, tell: Callable[[str], None] = lambda _: None
+) -> None:
     """Refuse, before anything is written, what `prepare` would refuse: more components than the training rows have.
+
+    `tell` is told in a line if that takes long.
 
     Raises:
         ConfigError: they have fewer.
     """
     if spec.components is not None and not is_whole(folder_of(spec, cache)):
+        tell(f"finding the first {spec.components:,} principal components of {spec.n_train:,} training rows")
         _rotation(dataset, spec)
 
 
