@@ -178,14 +178,6 @@ def test_a_key_is_sixteen_hex_digits_and_changes_with_every_parameter():
     assert all(len(trial.key) == 16 and int(trial.key, 16) >= 0 for trial in trials)
 
 
-def test_rows_on_components_have_as_many_columns_and_are_no_images_but_still_say_how_many_features_there_are():
-    rows = DATA.on_components(9)
-    assert (rows.columns, rows.inputs, rows.components, rows.shape) == (9, 64, 9, ())
-    assert (DATA.columns, DATA.components) == (64, None)
-    assert DATA.on_components(64).columns == 64
-    assert replace(DATA, n_train=65).on_components(64).columns == 64
-
-
 def test_the_order_of_a_pack_is_part_of_its_key():
     other = replace(TRIAL, lambda_=0.01)
     assert Pack((TRIAL, other)).key != Pack((other, TRIAL)).key
@@ -210,29 +202,6 @@ PARTIAL = "num bn layers must lie in 1..2, the hidden layers (for none of them: 
 SKIP = "skips must lead from one of the hidden layers 1..3 to a later one"
 
 INVALID = [
-    (lambda: DATA.on_components(0), f"components {INTEGERS}, got 0"),
-    (lambda: DATA.on_components(-3), f"components {INTEGERS}, got -3"),
-    (lambda: DATA.on_components(2.5), f"components {INTEGERS}, got 2.5"),
-    (
-        lambda: DATA.on_components(65),
-        "components must not exceed 64, all that 1,000 training rows of 64 features have, got 65",
-    ),
-    (
-        lambda: replace(DATA, n_train=40).on_components(40),
-        "components must not exceed 39, all that 40 training rows of 64 features have, got 40",
-    ),
-    (
-        lambda: replace(DATA, components=9),
-        "shape must be left out with components, which are no images, got (1, 8, 8)",
-    ),
-    (
-        lambda: replace(DATA, n_test=50).on_components(9),
-        "test rows must stay closed with components, an approximation, got 50",
-    ),
-    (
-        lambda: TrialSpec(DATA.on_components(9), augment=AugmentSpec(mirror=True)),
-        "augmentation must be of images, got '9 components of the data set digits'",
-    ),
     (lambda: NetworkSpec(hidden=(50, 0)), f"hidden sizes {INTEGERS}, got 0"),
     (lambda: NetworkSpec(hidden=(-5,)), f"hidden sizes {INTEGERS}, got -5"),
     (lambda: NetworkSpec(hidden=(2.5,)), f"hidden sizes {INTEGERS}, got 2.5"),

@@ -166,7 +166,7 @@ def figure(runs: Mapping[tuple[int, int], Means], components: Sequence[int], see
                     axes.plot(
                         x, y, color=look, linewidth=1.3, marker="o", markersize=3, label=label if not seed else None
                     )
-            style.log_lambda_axis(axes, min(x), max(x))
+            style.log_lambda_axis(axes, min(x) / 1.4, max(x) * 1.4)
             axes.legend(loc="lower left")
         panels[0].set_ylabel("validation accuracy (%)")
     return drawn
