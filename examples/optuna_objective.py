@@ -13,8 +13,8 @@ import numpy as np
 import optuna
 
 from pipeline import data
+from pipeline.blas import single_thread
 from pipeline.data.split import Split
-from pipeline.run.blas import single_thread
 from pipeline.spec import Pack, ScheduleSpec, TrialSpec, with_setting
 from pipeline.train import train
 

@@ -35,9 +35,11 @@ def initial_spreads(records: Iterable[TrialRecord], split: Split) -> Iterator[Sp
     The networks are those that training starts from. One whose numbers are too large for its precision has no spread.
     """
     for record in records:
-        spec = record.spec
+        spec, data = record.spec, record.spec.data
         with np.errstate(over="ignore"):
-            network = Network.create(spec.network, spec.data.inputs, spec.data.classes, [spec.init], spec.init_seed)
+            network = Network.create(
+                spec.network, data.columns, data.classes, [spec.init], spec.init_seed, fan_in=data.inputs
+            )
         spreads = layer_spreads(network, split.x_train[:ROWS], split.y_train[:ROWS])
         activations, gradients = (tuple(part[0].tolist()) for part in (spreads.activations, spreads.gradients))
         if np.isfinite([*activations, *gradients]).all():

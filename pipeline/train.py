@@ -155,7 +155,9 @@ def _start(pack: Pack, split: Split) -> _Run:
     shared, trials = pack.trials[0], pack.trials
     inits = [trial.init for trial in trials]
     with np.errstate(over="ignore"):  # what float32 cannot hold makes its trial diverge, and say so
-        network = Network.create(shared.network, shared.data.inputs, shared.data.classes, inits, shared.init_seed)
+        data = shared.data
+        seed = shared.init_seed
+        network = Network.create(shared.network, data.columns, data.classes, inits, seed, fan_in=data.inputs)
         lambda_ = np.array([trial.l2_factor * trial.lambda_ for trial in trials]).astype(shared.network.dtype)
     return _Run(
         pack,

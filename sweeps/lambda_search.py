@@ -81,12 +81,15 @@ class LambdaSearch:
     """lower end of the first range of lambda"""
     high: float = 1e-1
     """upper end of the first range of lambda"""
+    screen: int = 0
+    """first principal components that stand for the pixels in the coarse stage (approximate); 0 for the pixels"""
     coarse: SearchStage = field(default_factory=lambda: SearchStage(count=16, replicates=2, step_size=2))
     refine: SearchStage = field(default_factory=lambda: SearchStage(count=12, replicates=4, step_size=5))
     final: FinalStage = field(default_factory=FinalStage)
 
     def __post_init__(self) -> None:
         LogRange(self.low, self.high)
+        require(self.screen >= 0, "screen", "must be a number of principal components, or 0 for none", self.screen)
 
     @classmethod
     def at_scale(cls, scale: str) -> Self:
@@ -126,12 +129,16 @@ class Range:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What the search came to; `choice` is None where no lambda of a search stage completed with every seed."""
+    """What the search came to; `choice` is None where no lambda of a search stage completed with every seed.
+
+    Where `screen` is not 0, the ranges were searched on so many principal components: their results are approximate.
+    """
 
     ranges: tuple[Range, ...]
     refined: tuple[float, float] | None = None
     choice: Choice | None = None
     refine_words: str = ""
+    screen: int = 0
 
     def roles(self, default: float) -> dict[str, float]:
         """Return the lambdas of the final stage by what they are there for."""
@@ -143,9 +150,10 @@ class Conclusion:
     def reason(self) -> str:
         """How the choice came about, in words."""
         words = []
+        on = f" on {self.screen} principal components of the rows (approximate)" if self.screen else ""
         for index, tried in enumerate(self.ranges):
             verb = "searched" if index == 0 else "moved the range a decade and searched"
-            words.append(f"{tried.stage}: {verb} {tried.low:g} to {tried.high:g}; {tried.words}")
+            words.append(f"{tried.stage}: {verb} {tried.low:g} to {tried.high:g}{on}; {tried.words}")
         if self.ranges[-1].interval and self.ranges[-1].interval.edge and len(self.ranges) > WIDENINGS:
             words.append(f"The best still lies at an end after {WIDENINGS} moves: the range may be wrong.")
         if self.refined:
@@ -177,11 +185,11 @@ def stages(config: LambdaSearch, rows: Callable[[float, bool], DataSpec]) -> Swe
     ranges = yield from _coarse(config, rows)
     interval = ranges[-1].interval
     if interval is None:
-        return Conclusion(ranges)
+        return Conclusion(ranges, screen=config.screen)
     low, high = refined = _refined(interval)
     result = yield _search_stage("refine", config, config.refine, LogRange(low, high), rows)
     choice = one_standard_error(*result.scores("lambda"))
-    conclusion = Conclusion(ranges, refined, choice, choice.words if choice else _nothing(result))
+    conclusion = Conclusion(ranges, refined, choice, choice.words if choice else _nothing(result), config.screen)
     lambdas = tuple(dict.fromkeys(conclusion.roles(config.final.default).values()))
     if lambdas:  # the choice is fixed here; what follows measures it
         yield Stage(
@@ -195,12 +203,16 @@ def stages(config: LambdaSearch, rows: Callable[[float, bool], DataSpec]) -> Swe
 
 
 def _coarse(config: LambdaSearch, rows: Callable[[float, bool], DataSpec]) -> Sweep[tuple[Range, ...]]:
-    """Search the first range, and where the best lies at an end, the range a decade further that way."""
+    """Search the first range, and where the best lies at an end, the range a decade further that way.
+
+    On principal components, where the configuration wants that: the stages' names say that they are approximate.
+    """
     low, high = config.low, config.high
+    first = "coarse-approximate" if config.screen else "coarse"
     ranges: list[Range] = []
     while True:
-        name = f"coarse-{len(ranges) + 1}" if ranges else "coarse"
-        result = yield _search_stage(name, config, config.coarse, LogRange(low, high), rows)
+        name = f"{first}-{len(ranges) + 1}" if ranges else first
+        result = yield _search_stage(name, config, config.coarse, LogRange(low, high), rows, components=config.screen)
         interval = interval_rule(*result.scores("lambda"), on_grid=config.coarse.sampler == "grid")
         ranges.append(Range(name, low, high, interval, interval.words if interval else _nothing(result)))
         if interval is None or interval.edge is None or len(ranges) > WIDENINGS:
@@ -209,11 +221,18 @@ def _coarse(config: LambdaSearch, rows: Callable[[float, bool], DataSpec]) -> Sw
 
 
 def _search_stage(
-    name: str, config: LambdaSearch, stage: SearchStage, searched: LogRange, rows: Callable[[float, bool], DataSpec]
+    name: str,
+    config: LambdaSearch,
+    stage: SearchStage,
+    searched: LogRange,
+    rows: Callable[[float, bool], DataSpec],
+    *,
+    components: int = 0,
 ) -> Stage:
+    data = rows(stage.val_fraction, False)
     return Stage(
         name,
-        config.trial(stage, rows(stage.val_fraction, False)),
+        config.trial(stage, data.on_components(components) if components else data),
         Search("lambda", searched, stage.sampler, stage.count, stage.round_size),
         stage.replicates,
     )

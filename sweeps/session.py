@@ -120,6 +120,8 @@ def run(question: Question[Config, Conclusion], config: Config, options: Options
         for line in price(needs, LokyEngine(workers), workers).lines():
             console.print(line)
         return
+    for rows in dict.fromkeys(need.stage.fixed.data for need in needs if need.packs):
+        source.check(rows, console.print)  # also before anything is written, but not for a preview: it takes long
     session = replace(session, options=replace(options, jobs=workers))
     with session.completed(stages()) as (found, finished):
         answer = found

@@ -1,5 +1,6 @@
 """The data set of a run, and the splits that its stages may see."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,15 @@ class Source:
     def spec(self, val_fraction: float, opens_test: bool, train_rows: int | None = None) -> DataSpec:
         """Return which rows a stage sees; of the training rows the first `train_rows`, or all."""
         return data.data_spec(self.found, val_fraction, opens_test, train_rows)
+
+    def check(self, spec: DataSpec, tell: Callable[[str], None]) -> None:
+        """Refuse rows that `prepared` would refuse; nothing is written. `tell` is told of what takes long.
+
+        Raises:
+            ConfigError: the training rows have fewer principal components than are wanted.
+        """
+        if self.dataset is not None:
+            data.check_components(self.dataset, spec, self.cache, tell)
 
     def prepared(self, spec: DataSpec) -> Path:
         """Return the folder of the standardised rows, written on first use."""

@@ -71,7 +71,7 @@ def stored(question: Question[Config, Conclusion], folder: Path) -> Answer[Confi
 def _rows(study: Study) -> Rows:
     """Return what leads a generator through a study: rows of the kind that its trials saw."""
     begun = (row.record.spec.data for stage in study.stages() for row in study.rows(stage).values())
-    first = next(begun, None)
+    first = next((data for data in begun if data.components is None), None)
     return any_rows if first is None else partial(any_rows, shape=first.shape)
 
 

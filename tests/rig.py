@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.blas import single_thread
 from pipeline.data import Dataset, data_spec, prepare
 from pipeline.records import Curves, Status, TrialRecord
 from pipeline.report import tables
-from pipeline.run.blas import single_thread
 from pipeline.run.engines import Failure
 from pipeline.run.plan import Plan, StagePlan
 from pipeline.run.samplers import LogRange

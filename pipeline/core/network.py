@@ -75,9 +75,18 @@ class Network:
     scale: Array | None = None
 
     @classmethod
-    def create(cls, spec: NetworkSpec, inputs: int, classes: int, inits: Sequence[InitSpec], seed: int) -> "Network":
-        """Return untrained networks, one for each of `inits`."""
-        return cls(spec, initialise(spec, inputs, classes, inits, seed), {})
+    def create(
+        cls,
+        spec: NetworkSpec,
+        inputs: int,
+        classes: int,
+        inits: Sequence[InitSpec],
+        seed: int,
+        *,
+        fan_in: int | None = None,
+    ) -> "Network":
+        """Return untrained networks, one for each of `inits`; `fan_in` as for `initialise`."""
+        return cls(spec, initialise(spec, inputs, classes, inits, seed, fan_in=fan_in), {})
 
     @property
     def size(self) -> int:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from pipeline.data.cache import standardise
 from pipeline.data.split import Floats, Split
+from pipeline.data.standardise import standardise
 from pipeline.errors import one_of
 
 BRIGHTNESS, CONTRAST, BLUR, NOISE = 0.25, 0.5, 3.0, 0.3

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.dataset import Dataset, Labels, Outline, Pixels
+from pipeline.data.rotation import Rotation
 from pipeline.errors import require
 from pipeline.spec import DataSpec
 
@@ -34,7 +35,8 @@ class Split:
 
     x_* are (B, D) float32, y_* are (B,) int64; the test set is None where it stays closed. Training and validation rows
     stand in the order of the stratified permutation: the first k of them are a stratified sample. mean and std (D,) are
-    those of the training rows before standardisation; std is 0 where a feature is constant.
+    those of the training rows before standardisation; std is 0 where a feature is constant. With a rotation, x_* are
+    (B, r), the standardised rows along its axes.
     """
 
     x_train: Floats
@@ -49,6 +51,7 @@ class Split:
     classes: tuple[str, ...]
     pixel_range: tuple[float, float]
     spec: DataSpec
+    rotation: Rotation | None = None
 
     def images(self, rows: npt.NDArray[Any]) -> Float64s:
         """Return standardised `rows` (B, D) as images (B, height, width, channels) with values in 0..1.
@@ -57,7 +60,9 @@ class Split:
             ConfigError: the rows of this data set are not images.
         """
         low, high = self.pixel_range
-        return as_images(np.clip((rows * self.std + self.mean - low) / ((high - low) or 1.0), 0, 1), self.shape)
+        images, std, mean = (as_images(values, self.shape) for values in (rows, self.std, self.mean))
+        pixels: Float64s = np.clip((images * std + mean - low) / ((high - low) or 1.0), 0, 1)
+        return pixels
 
 
 def as_images(rows: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:

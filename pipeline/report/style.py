@@ -143,6 +143,7 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = tuple
 def describe(records: Iterable[TrialRecord]) -> str:
     """Return what the records were measured on: data set, rows, network, its norm, and its activation unless ReLU.
 
+    Rows along principal axes are said to be approximate, and how many there are.
     Of more than two networks, or activations, only the number is given, as figures name them where they differ.
     """
     specs = [record.spec for record in records]
@@ -150,9 +151,12 @@ def describe(records: Iterable[TrialRecord]) -> str:
     hidden = list(dict.fromkeys(hidden_label(spec.network.hidden) for spec in specs))
     norms = {_norm(spec.network) for spec in specs}
     activations = list(dict.fromkeys(spec.network.activation.replace("_", " ") for spec in specs))
+    components = dict.fromkeys(spec.data.components for spec in specs)
+    seen = " / ".join("all features" if r is None else f"{r:,} principal components (approximate)" for r in components)
     parts = [
         " / ".join(dict.fromkeys(spec.data.name for spec in specs)),
         f"{' / '.join(rows)} training rows",
+        *([seen] if any(components) else []),
         f"network {' / '.join(hidden)}" if len(hidden) < 3 else f"{len(hidden)} networks",
         " / ".join(norm for norm in NORMS if norm in norms),
     ]

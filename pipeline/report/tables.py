@@ -65,7 +65,8 @@ def trials_table(records: Iterable[TrialRecord]) -> pd.DataFrame:
         for record in records
     ]
     frame = pd.DataFrame(rows, columns=[*TRIAL_COLUMNS, *others, *shifted, "reason"])
-    return frame.astype(dict.fromkeys(("sigma", *CURVE_METRICS, "test_accuracy", *shifted), float))
+    kinds: dict[str, Any] = dict.fromkeys(("sigma", *CURVE_METRICS, "test_accuracy", *shifted), float)
+    return frame.astype(kinds | ({"components": "Int64"} if "components" in others else {}))
 
 
 def _reason(record: TrialRecord) -> str:

@@ -30,7 +30,7 @@ def calibrate(pack: Pack) -> Speed:
     first = pack.trials[0]
     batch = first.batch_size
     n = min(first.data.n_train, max(ROWS * LAYERS // max(LAYERS, len(first.network.hidden)), batch))
-    rows = replace(first.data, n_train=n, n_val=1)
+    rows = replace(first.data, n_train=n, n_val=1, inputs=first.data.columns, components=None)
     short = replace(first.schedule, step_size=1, cycles=1, eta_min=1e-5, eta_max=1e-5)
     # The time does not depend on the values, as long as nothing diverges: the members are made alike, and harmless.
     trial = replace(first, data=rows, schedule=short, init=InitSpec(), lambda_=1e-3)

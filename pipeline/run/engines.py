@@ -22,9 +22,9 @@ from typing import Protocol, TypeVar
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from pipeline.blas import single_thread
 from pipeline.errors import HostError, PipelineError
 from pipeline.files import unwritable
-from pipeline.run.blas import single_thread
 from pipeline.spec import positive_integer
 
 STRIKES = 3

@@ -39,7 +39,7 @@ def pack_bytes(pack: Pack) -> int:
     trial, M = pack.trials[0], len(pack.trials)
     network, data = trial.network, trial.data
     size = np.dtype(network.dtype).itemsize
-    matrices = [fan_in * units for fan_in, units in pairwise((data.inputs, *network.hidden, data.classes))]
+    matrices = [fan_in * units for fan_in, units in pairwise((data.columns, *network.hidden, data.classes))]
     parameters = M * size * (sum(matrices) + 3 * sum(network.hidden) + data.classes)
     states = _states(trial.optimizer)
     # Bytes per row: one array of all hidden layers, and what is kept of them; the layer in hand, the scores and what
@@ -49,9 +49,9 @@ def pack_bytes(pack: Pack) -> int:
     if any(member.keep < 1 for member in pack.trials):
         kept += 2 * layers  # the masks, and what they leave
     at_hand = M * size * (3 * max(network.hidden, default=0) + 4 * data.classes)
-    copy = 0 if network.dtype == "float32" else size * data.inputs
+    copy = 0 if network.dtype == "float32" else size * data.columns
     # The gradients of the last mini-batch, with the inputs they keep, are there until the next ones are.
-    batch = trial.batch_size * (kept + 3 * layers + at_hand + size * data.inputs)
+    batch = trial.batch_size * (kept + 3 * layers + at_hand + size * data.columns)
     comes_and_goes = (
         2 * np.dtype(float).itemsize * max(matrices),
         batch + M * size * max(matrices) * (3 if states else 1),
@@ -71,7 +71,7 @@ def _statistics_bytes(trial: TrialSpec, item: int) -> int:
     if kind.adapts:
         rows = max(rows, data.n_val, data.n_test)
     copied = kind.adapts or network.dtype != "float32"
-    return rows * (item * units + copied * data.inputs * np.dtype(network.dtype).itemsize)
+    return rows * (item * units + copied * data.columns * np.dtype(network.dtype).itemsize)
 
 
 def worker_bytes(pack: Pack) -> int:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import optuna
 
+from pipeline.blas import single_thread
 from pipeline.data.split import Split
-from pipeline.run.blas import single_thread
 from pipeline.run.samplers import LogRange
 from pipeline.spec import Pack, TrialSpec, with_setting
 from pipeline.train import train

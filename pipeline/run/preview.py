@@ -101,7 +101,7 @@ class Kind(NamedTuple):
     network: NetworkSpec
     batch_size: int
     optimizer: OptimizerSpec
-    inputs: int
+    columns: int
     classes: int
     size: int
 
@@ -110,7 +110,7 @@ def kind(pack: Pack) -> Kind:
     """Return the kind of `pack`."""
     first = pack.trials[0]
     data = first.data
-    return Kind(first.network, first.batch_size, first.optimizer, data.inputs, data.classes, len(pack.trials))
+    return Kind(first.network, first.batch_size, first.optimizer, data.columns, data.classes, len(pack.trials))
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class Preview:
     def shared_memory(self) -> int:
         """Bytes of the rows that all workers share, of the largest stage."""
         return max(
-            4 * rows.inputs * (rows.n_train + rows.n_val + rows.n_test)
+            4 * rows.columns * (rows.n_train + rows.n_val + rows.n_test)
             for rows in (need.stage.fixed.data for need in self.needs)
         )
 
@@ -170,11 +170,17 @@ class Preview:
         cores = f"{self.workers} worker{'s' if self.workers > 1 else ''}"
         return [
             *lines,
-            f"predicted: {_duration(self.total_seconds)} on {cores}{provided}",
+            f"predicted: {_duration(self.total_seconds)} on {cores}{provided}{self._aside}",
             f"memory: {self.worker_memory / 1e6:.0f} MB per worker and {self.shared_memory / 1e6:.0f} MB of rows "
             "that they share",
             f"(intervals assume the spread over seeds that [50, 50] has on CIFAR-10, sd {TYPICAL_SD}; others differ)",
         ]
+
+    @property
+    def _aside(self) -> str:
+        """What the prediction leaves out, as to know how long it takes would take about as long."""
+        rotated = any(need.packs and need.stage.fixed.data.components for need in self.needs)
+        return "; principal components are found first, once per data set, which is not counted" if rotated else ""
 
     def _stage_line(self, need: StageNeeds) -> str:
         stage = need.stage
@@ -184,9 +190,11 @@ class Preview:
         epochs = sorted({trial.schedule.epochs for pack in need.packs for trial in pack.trials})
         long = " to ".join(map(str, dict.fromkeys((epochs[0], epochs[-1])))) if epochs else stage.fixed.schedule.epochs
         have = f", {need.present} present" if need.present else ""
+        components = stage.fixed.data.components
+        on = "" if components is None else f" on {components:,} principal components (approximate)"
         return (
             f"{stage.name}: {stage.proposal.count} settings x {stage.replicates} replicates = {stage.count} trials "
-            f"of {long} epochs{have}; {len(need.packs)} packs to train, {_duration(self.seconds(need))}; {width}"
+            f"of {long} epochs{on}{have}; {len(need.packs)} packs to train, {_duration(self.seconds(need))}; {width}"
         )
 
 

@@ -3,15 +3,12 @@
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-import numpy as np
-
+from pipeline.blas import blas_pools, kernels, libraries
 from pipeline.records import Provenance
-from pipeline.run.blas import blas_pools
 
 LIBRARIES = ("numpy", "scipy", "optuna", "joblib", "pandas", "matplotlib", "scikit-learn", "threadpoolctl")
 """The distributions whose versions a manifest lists."""
@@ -28,12 +25,11 @@ def provenance() -> Provenance:
 
     Call it inside `single_thread` to describe how packs are trained.
     """
-    pools = blas_pools()
     return Provenance(
         versions={name: _version(name) for name in LIBRARIES},
-        blas=_join(f"{pool['internal_api']} {pool['version'] or 'unknown'}" for pool in pools) or _numpy_blas(),
-        kernel=_join(pool.get("architecture") or "unknown" for pool in pools) or "unknown",
-        threads=max((pool["num_threads"] for pool in pools), default=1),
+        blas=libraries(),
+        kernel=kernels(),
+        threads=max((pool["num_threads"] for pool in blas_pools()), default=1),
         python=platform.python_version(),
         environment={
             name: value
@@ -45,17 +41,6 @@ def provenance() -> Provenance:
 
 
 _version = cache(metadata.version)  # looking all of them up takes as long as training a small pack
-
-
-def _join(names: Iterable[str]) -> str:
-    """Return the different names in alphabetical order: NumPy and SciPy each bring a BLAS, mostly the same."""
-    return ", ".join(sorted(set(names)))
-
-
-def _numpy_blas() -> str:
-    """Return the BLAS that NumPy was built against, for those that threadpoolctl does not know."""
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    return f"{blas['name']} {blas['version']}"
 
 
 @cache

@@ -10,6 +10,7 @@ from pipeline.spec.trial import TrialSpec
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "dataset": ("data", "name"),
     "train_rows": ("data", "n_train"),
+    "components": ("data", "components"),
     "hidden": ("network", "hidden"),
     "activation": ("network", "activation"),
     "batch_norm": ("network", "batch_norm"),

@@ -7,13 +7,13 @@ from itertools import chain
 import pandas as pd
 from rich.console import Console
 
+from pipeline.blas import single_thread
 from pipeline.diagnosis import initial_spreads
 from pipeline.records import Diagnosis, Status
 from pipeline.report.comparison import effects, measures
 from pipeline.report.comparison_findings import findings
 from pipeline.report.escape import escape_table
 from pipeline.report.tables import summary_table
-from pipeline.run.blas import single_thread
 from pipeline.run.stage import StageResult
 from sweeps.answers.comparison_pages import pages
 from sweeps.answers.comparison_sections import Found, figures, sections, study, tuned

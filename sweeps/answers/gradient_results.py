@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 from rich import table as screen
 
+from pipeline.blas import single_thread
 from pipeline.core.gradcheck import FLOOR, STEP
 from pipeline.errors import DataError, PipelineError
 from pipeline.files import make_folder, unreadable, write_json
 from pipeline.report.document import Command, Section, Text
 from pipeline.report.provenance import Origin, Told
 from pipeline.report.tables import write_csv
-from pipeline.run.blas import single_thread
 from pipeline.run.provenance import provenance
 from pipeline.spec import canonical_json, from_json
 from sweeps.answers.gradient_sections import TITLE, left_out, section, verdict

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 from rich.console import Console
 
+from pipeline.blas import single_thread
 from pipeline.diagnosis import initial_spreads
 from pipeline.records import Diagnosis, Spread
 from pipeline.report import escape
-from pipeline.run.blas import single_thread
 from pipeline.run.stage import StageResult
 from sweeps.answers.grids import diagnosis, measured_chance, tested_split, write_answer
 from sweeps.answers.init_sections import TITLE, Found, figures, findings, sections

@@ -14,8 +14,8 @@ from sweeps.question import Answer
 Found = Answer[LambdaSearch, Conclusion]
 
 
-def conclude(answer: Found) -> dict[str, Any]:
-    """Return the content of best.json."""
+def conclude(answer: Found, variance: float | None = None) -> dict[str, Any]:
+    """Return the content of best.json; `variance` is the share that the components of a screened search keep."""
     conclusion = answer.conclusion
     choice = conclusion.choice
     roles = conclusion.roles(answer.configuration.final.default)
@@ -28,6 +28,7 @@ def conclude(answer: Found) -> dict[str, Any]:
         "test_accuracy_by_role": {role: {"lambda": roles[role], **tested[role]} for role in roles},
         "differences": _differences(answer, roles),
         "tested_before": sorted({record.spec.lambda_ for record in answer.retired if record.test_accuracy is not None}),
+        "screen": {"components": conclusion.screen, "variance": variance} if conclusion.screen else None,
         "coarse": [plain(tried) for tried in conclusion.ranges],
         "refined": conclusion.refined,
         "refine": plain(choice) if choice else None,

@@ -45,11 +45,19 @@ def write(answer: Found, finished: Finished, console: Console) -> None:
     Raises:
         HostError: nothing could be chosen because trials failed.
     """
-    best = conclude(answer)
+    best = conclude(answer, _variance(answer, finished))
     write_json(finished.folder / BEST, best)
     console.print("drawing the figures")
     draw(answer, finished)
     summarise(best, answer, finished, console)
+
+
+def _variance(answer: Found, finished: Finished) -> float | None:
+    """Return what share of the variance of the training rows a screened search kept, to four digits."""
+    if not answer.conclusion.screen:
+        return None
+    rotation = finished.source.split(answer.results[0].stage.fixed.data).rotation
+    return round(rotation.share, 4) if rotation else None
 
 
 def draw(answer: Found, finished: Finished) -> None:
@@ -105,6 +113,9 @@ def summarise(best: Mapping[str, Any], answer: Found, finished: Finished, consol
         HostError: nothing could be chosen because trials failed.
     """
     failed = say_what_ran(answer, finished, console)
+    if best["screen"]:
+        components, variance = best["screen"]["components"], best["screen"]["variance"]
+        console.print(f"the coarse stage is approximate: {components} principal components, {variance:.2%} of variance")
     if best["lambda"] is None:
         console.print(best["reason"])
     else:

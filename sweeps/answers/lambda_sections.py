@@ -10,7 +10,7 @@ from pipeline.report.findings import accuracy, effect, percent
 from pipeline.report.style import merged_labels, number
 from pipeline.report.tables import by_setting, values_of
 from pipeline.run.stage import Search, StageResult
-from pipeline.spec import NetworkSpec
+from pipeline.spec import NetworkSpec, TrialSpec
 from sweeps.answers import lambda_figures
 from sweeps.answers.lambda_conclusion import Found, conclude
 from sweeps.answers.stages import TRAINED, final_networks, trained
@@ -63,6 +63,18 @@ def _what_was_run(answer: Found) -> str:
         f"of {spec.batch_size} and learning rates that cycle between {config.eta_min:g} and {config.eta_max:g}. A "
         "search stage is judged on its validation rows alone. The final stage chooses nothing: its networks have fresh "
         "seeds and are the only ones that are tested. All lambdas of a stage share their pairs of seeds."
+        f"{_screened(spec)}"
+    )
+
+
+def _screened(spec: TrialSpec) -> str:
+    """Say of a screened search what is approximate, and what is not."""
+    if spec.data.components is None:
+        return ""
+    return (
+        f" The coarse stage is approximate: its networks see the first {spec.data.components:,} principal components "
+        f"of the standardised training rows in place of their {spec.data.inputs:,} features. It says where to look; "
+        "the stages after it, and so every choice and test, are on the features themselves."
     )
 
 
@@ -101,8 +113,9 @@ def _in_short(best: Mapping[str, Any], conclusion: Conclusion) -> Iterator[str]:
         return
     lows, highs = zip(*((tried.low, tried.high) for tried in conclusion.ranges), strict=True)
     low, high = map(number, conclusion.refined)
+    about = f" (approximately, on {conclusion.screen} principal components)" if conclusion.screen else ""
     yield (
-        f"Searched was {number(min(lows))} to {number(max(highs))}, then {low} to {high}. The best lambda is "
+        f"Searched was {number(min(lows))} to {number(max(highs))}{about}, then {low} to {high}. The best lambda is "
         f"{number(conclusion.choice.best)}; the test accuracy of its final networks is "
         f"{accuracy(estimated(best['test_accuracy']))}."
     )
@@ -128,20 +141,21 @@ def _decisions(conclusion: Conclusion) -> Iterator[str]:
     *moved, (tried, interval) = [(tried, tried.interval) for tried in conclusion.ranges]
     for before, found in moved:
         if found and found.edge:
-            yield f"{_best_of(before, found)}: the range was moved by a decade that way."
+            yield f"{_best_of(before, found, conclusion.screen)}: the range was moved by a decade that way."
     if interval is None or conclusion.refined is None:
         yield f"From {number(tried.low)} to {number(tried.high)} {tried.words}"
         return
-    yield f"{_best_of(tried, interval)}. {_handed_on(interval, conclusion.refined)}"
+    yield f"{_best_of(tried, interval, conclusion.screen)}. {_handed_on(interval, conclusion.refined)}"
     if interval.edge:
         yield f"The best still lies at an end after {WIDENINGS} moves: the range may be wrong."
     yield from _choice(conclusion, conclusion.refined)
 
 
-def _best_of(tried: Range, found: Interval) -> str:
+def _best_of(tried: Range, found: Interval, screen: int) -> str:
     end = f", the {found.edge} end" if found.edge else ""
+    about = f" on {screen} principal components (approximate)" if screen else ""
     return (
-        f"From {number(tried.low)} to {number(tried.high)} the best mean validation accuracy was "
+        f"From {number(tried.low)} to {number(tried.high)} the best mean validation accuracy{about} was "
         f"{percent(found.best_mean)} % at {number(found.best)}{end}"
     )
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from throughput import pack_of
 
+from pipeline.blas import single_thread
 from pipeline.data import Split, open_split
 from pipeline.data.augment import PixelScale, augment
-from pipeline.run.blas import single_thread
 from pipeline.spec import AugmentSpec, NetworkSpec, Pack
 from pipeline.train import train
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from private_memory import private_memory
 
+from pipeline.blas import blas_pools, single_thread
 from pipeline.data import Split, open_split
-from pipeline.run.blas import blas_pools, single_thread
 from pipeline.spec import NetworkSpec, Pack, ScheduleSpec, TrialSpec
 from pipeline.train import train
 

@@ -22,6 +22,17 @@ def test_every_scheme_scales_the_same_normals_by_its_fan_in():
             assert_allclose(p[name][m], normals * scale, rtol=1e-14)
 
 
+def test_the_first_of_many_inputs_start_with_the_scale_of_all_of_them():
+    """The next layers, and weights of a given sigma, do not ask how many inputs there are."""
+    p = initialise(SPEC, 20, 10, [HE, XAVIER, NORMAL], seed=3, fan_in=200)
+    alone = initialise(SPEC, 20, 10, [HE, XAVIER, NORMAL], seed=3)
+    normals = np.random.default_rng(3).standard_normal((20, 50))
+    for m, scale in enumerate((0.1, 200**-0.5, 0.001)):
+        assert_allclose(p["W1"][m], normals * scale, rtol=1e-14)
+    for name in p.keys() - {"W1"}:
+        assert_array_equal(p[name], alone[name])
+
+
 def test_float32_parameters_are_the_rounded_float64_ones():
     single = initialise(NetworkSpec((4,), dtype="float32"), 6, 3, [HE, NORMAL], seed=3)
     double = initialise(NetworkSpec((4,), dtype="float64"), 6, 3, [HE, NORMAL], seed=3)

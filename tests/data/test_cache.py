@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from pipeline.data import cache, digits
-from pipeline.data.cache import is_whole, moments, open_split, prepare, standardise
+from pipeline.data import standardise as module
+from pipeline.data.cache import is_whole, open_split, prepare
 from pipeline.data.dataset import Dataset
 from pipeline.data.split import data_spec
+from pipeline.data.standardise import moments, standardise
 from pipeline.errors import ConfigError, DataError, HostError
 
 
@@ -52,7 +54,7 @@ def test_moments_agree_with_numpy_across_chunks_and_far_from_zero(monkeypatch):
     mean, std = moments(x, np.arange(1000))
     np.testing.assert_allclose(mean, x.mean(axis=0), rtol=1e-14)
     np.testing.assert_allclose(std, x.std(axis=0), rtol=1e-10)
-    monkeypatch.setattr(cache, "_CHUNK", 7)
+    monkeypatch.setattr(module, "CHUNK", 7)
     np.testing.assert_allclose(moments(x, np.arange(1000))[1], std, rtol=1e-12)
 
 

@@ -130,6 +130,15 @@ def test_describe_names_the_data_and_the_network_and_lists_what_differs(record):
     )
 
 
+def test_describe_says_that_rows_are_principal_components_and_approximate(record):
+    trial = record("a", 0, 0.1, 0.5)
+    spec = dataclasses.replace(trial.spec, data=trial.spec.data.on_components(30))
+    screened = dataclasses.replace(trial, spec=spec)
+    start, end = "digits · 1,000 training rows · ", " · network 50-50 · batch norm before the activation"
+    assert style.describe([screened]) == f"{start}30 principal components (approximate){end}"
+    assert style.describe([screened, trial]) == f"{start}30 principal components (approximate) / all features{end}"
+
+
 def test_describe_names_a_layer_norm_and_what_is_no_relu(record):
     trial = record("a", 0, 0.1, 0.5)
 

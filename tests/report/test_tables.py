@@ -46,6 +46,16 @@ def test_a_parameter_without_a_promised_column_appears_only_when_it_varies(recor
     assert list(tables.trials_table(other)["activation"]) == ["relu", "tanh"]
 
 
+def test_components_are_whole_numbers_and_empty_where_rows_are_the_features(record, tmp_path):
+    trial = record("a", 0, 0.1, 0.5)
+    spec = replace(trial.spec, data=trial.spec.data.on_components(30))
+    table = tables.trials_table([trial, replace(trial, number=1, spec=spec)])
+    assert list(table) == [*PROMISED, "components", "reason"]
+    tables.write_csv(tmp_path / "trials.csv", table)
+    lines = (tmp_path / "trials.csv").read_text().splitlines()
+    assert [line.split(",")[-2] for line in lines] == ["components", "", "30"]
+
+
 def test_shifted_test_sets_have_columns_where_any_trial_asks_for_them_in_the_order_of_the_table(record, tmp_path):
     """The second trial asks for other shifts, the third diverged."""
     asked = (("noise", "blur"), ("noise",), ("noise", "blur"))

@@ -1,10 +1,12 @@
 """A calibration: a step and a row of one pack, measured without harm."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 import rig
 
+from pipeline.data import Split
 from pipeline.run.calibrate import LAYERS, ROWS, Speed, calibrate
 from pipeline.spec import NetworkSpec, Pack
 from pipeline.train import EpochReport, train
@@ -38,6 +40,23 @@ def test_very_deep_networks_are_measured_on_fewer_rows_down_to_one_batch(
     with pytest.raises(NotImplementedError):
         calibrate(Pack((deep,)))
     assert seen == [rows]
+
+
+def test_components_cost_what_as_many_features_do_though_there_be_more_of_them_than_measured_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shapes = []
+
+    def watched(pack: Pack, split: Split) -> Iterator[EpochReport]:
+        shapes.append(split.x_train.shape)
+        return train(pack, split)
+
+    monkeypatch.setattr("pipeline.run.calibrate.train", watched)
+    data = replace(rig.fixed().data, inputs=3000, n_train=2000).on_components(50)
+    deep = NetworkSpec((1,) * 300 * LAYERS)
+    assert calibrate(Pack((replace(rig.fixed(), data=data, network=deep),))).step >= 0
+    assert calibrate(Pack((replace(rig.fixed(), data=data),))).step > 0
+    assert shapes == [(20, 50), (2000, 50)]
 
 
 def test_a_network_that_cannot_even_be_measured_costs_nothing_for_it_ends_at_once(

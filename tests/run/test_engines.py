@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from joblib.externals.loky import get_reusable_executor
 
+from pipeline.blas import blas_pools
 from pipeline.errors import ConfigError, HostError
 from pipeline.records import Provenance
-from pipeline.run.blas import blas_pools
 from pipeline.run.engines import Failure, LokyEngine
 from pipeline.run.provenance import provenance
 

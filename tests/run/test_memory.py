@@ -26,10 +26,11 @@ SHORT = ScheduleSpec(eta_min=1e-6, eta_max=1e-6, step_size=1, cycles=1)
 
 
 def pack_of(count: int, hidden: tuple[int, ...], *, inputs: int = 20, n: int = 300, **how: object) -> Pack:
-    """Return a pack of `count` trials on `n` rows; `how`: NetworkSpec's fields, optimizer, statistics and keep."""
+    """Return a pack of `count` trials on `n` rows; `how`: NetworkSpec's fields, optimizer, components, ..."""
     optimizer = OptimizerSpec(str(how.pop("optimizer", "sgd")))
     evaluation, keep = EvaluationSpec(how.pop("statistics", "ema")), how.pop("keep", 1.0)
-    data = DataSpec("made up", "", inputs, classes=10, n_train=n, n_val=50, n_test=0)
+    components = how.pop("components", None)
+    data = DataSpec("made up", "", inputs, classes=10, n_train=n, n_val=50, n_test=0, components=components)
     network = NetworkSpec(hidden, **({"batch_norm": "none"} | how))
     how = {"schedule": SHORT, "optimizer": optimizer, "evaluation": evaluation, "keep": keep}
     return Pack((TrialSpec(data, network, **how),) * count)
@@ -39,7 +40,7 @@ def measured(pack: Pack) -> int:
     """Return the bytes that training takes at its peak, of those that Python and NumPy ask for."""
     spec = pack.trials[0].data
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((spec.n_train + spec.n_val, spec.inputs), np.float32)
+    x = rng.standard_normal((spec.n_train + spec.n_val, spec.columns), np.float32)
     y = rng.integers(0, spec.classes, len(x))
     none, n = np.zeros(spec.inputs), spec.n_train
     split = Split(x[:n], y[:n], x[n:], y[n:], None, None, none, none, (), (), (0.0, 1.0), spec)
@@ -58,6 +59,7 @@ PACKS = {
     **{f"wide, {name}": pack_of(1, (1200, 800), optimizer=name) for name in OPTIMIZERS},
     "wide, float64": pack_of(1, (800, 800), dtype="float64"),
     "many inputs": pack_of(1, (40,), inputs=3072),
+    "a few of their components": pack_of(10, (40,), inputs=3072, components=200),
     "deep": pack_of(1, (20,) * 100),
     "deep, batch norm before": pack_of(1, (20,) * 100, batch_norm="before", n=1000),
     "deep, batch norm after": pack_of(1, (20,) * 100, batch_norm="after", n=1000),

@@ -229,6 +229,7 @@ def test_each_network_of_a_stage_has_its_own_price() -> None:
         ({"network": NetworkSpec((6,), batch_norm="none")}, 2),
         ({"network": NetworkSpec((6,), dtype="float64")}, 2),
         ({"data": replace(rig.fixed().data, inputs=7)}, 2),
+        ({"data": rig.fixed().data.on_components(3)}, 2),
         ({"data": replace(rig.fixed().data, classes=4)}, 2),
         ({"data": rig.fixed(opens_test=True).data}, 1),
     ],

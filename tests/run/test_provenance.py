@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline import blas
+from pipeline.blas import blas_pools, single_thread
 from pipeline.records import Provenance
-from pipeline.run import blas
 from pipeline.run import provenance as module
-from pipeline.run.blas import blas_pools, single_thread
 from pipeline.run.provenance import provenance
 from pipeline.spec import canonical_json, from_json
 

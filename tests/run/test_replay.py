@@ -153,4 +153,5 @@ def test_any_rows_refuse_no_configuration_and_say_whether_the_test_set_is_open(o
     rows = any_rows(0.1, opens_test)
     assert bool(rows.n_test) == opens_test
     fixed = replace(rig.fixed(), data=rows, batch_size=10**12)
+    assert any_rows(0.1, False).on_components(10**6).columns == 10**6
     assert Stage("any", fixed, Listed(({"lambda": 0.1},)), 1, keeps_networks=opens_test).count == 1

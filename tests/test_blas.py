@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from threadpoolctl import threadpool_limits
 
+from pipeline import blas
+from pipeline.blas import blas_pools, single_thread
 from pipeline.errors import HostError
-from pipeline.run import blas
-from pipeline.run.blas import blas_pools, single_thread
 
 
 def threads() -> list[int]:
