@@ -24,7 +24,7 @@ from pipeline.run.plan import Plan, StagePlan
 from pipeline.run.replay import Stored
 from pipeline.run.stage import Search, Stage
 from pipeline.run.sweep import Conclusion, Sweep
-from pipeline.run.worker import Task
+from pipeline.run.task import Task
 from pipeline.spec import NetworkSpec, OptimizerSpec, Pack, TrialSpec, parameter
 from pipeline.train import CURVE_ROWS
 

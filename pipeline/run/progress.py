@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from pipeline.records import Status, TrialRecord
 from pipeline.run.stage import Stage
-from pipeline.run.worker import Task
+from pipeline.run.task import Task
 
 
 @dataclass

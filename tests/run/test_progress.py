@@ -13,7 +13,7 @@ from pipeline.records import Curves, Status, TrialRecord
 from pipeline.run.plan import Plan, StagePlan
 from pipeline.run.progress import Reporter, reporting
 from pipeline.run.stage import Stage
-from pipeline.run.worker import Task
+from pipeline.run.task import Task
 
 
 def packs_of(stage: Stage, tmp_path, width: int = 2) -> list[Task]:
