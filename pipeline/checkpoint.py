@@ -14,7 +14,7 @@ from pipeline.core.network import Network, Statistics
 from pipeline.core.optimizers import OPTIMIZERS, State
 from pipeline.spec import Pack
 
-ORDER, NOISE, IMAGES = GENERATORS = ("order", "noise", "images")
+ORDER, NOISE, IMAGES = "order", "noise", "images"
 """The generators that a seed of the order gives: of the order itself, of dropout, of augmentation.
 
 They are three, so that a trial without dropout sees the same images in a pack with trials that have it.
@@ -112,7 +112,7 @@ def gathered(pack: Pack, sources: Sequence[tuple[Pack, Checkpoint]]) -> Checkpoi
 def generator(state: GeneratorState) -> np.random.Generator:
     """Return a generator that goes on from `state`."""
     bits = np.random.PCG64(0)
-    bits.state = dict(state)
+    bits.state = dict(state)  # type: ignore[assignment]  # NumPy checks it
     return np.random.Generator(bits)
 
 

@@ -129,6 +129,11 @@ class Row:
         """What was run: a trial in a pack. Its number is its place in a plan, which may grow."""
         return self.record.spec.key, self.record.pack_key
 
+    @property
+    def timings(self) -> tuple[Timing, ...]:
+        """What its packs cost, leg by leg."""
+        return (*self.earlier, self.timing) if self.timing else self.earlier
+
     def at_end_of(self, leg: str, epoch: int) -> "Row":
         """Return the row as it was when the trial had come to the end of an earlier leg, after `epoch`."""
         record, index = self.record, self.record.came_from.index(leg)

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.checkpoint import GENERATORS, Checkpoint, beginning, generator
+from pipeline.checkpoint import IMAGES, NOISE, ORDER, Checkpoint, beginning, generator
 from pipeline.core.affine import Array
 from pipeline.core.layers import dropout_masks
 from pipeline.core.losses import penalty
@@ -134,7 +134,7 @@ class _Run:
 
     def checkpoint(self, epoch: int) -> Checkpoint:
         """Return where the pack stands at the end of `epoch`."""
-        generators = zip(GENERATORS, (self.rng, self.noise, self.images), strict=True)
+        generators = {ORDER: self.rng, NOISE: self.noise, IMAGES: self.images}
         return Checkpoint(
             tuple(self.trials.tolist()),
             epoch,
@@ -142,7 +142,7 @@ class _Run:
             self.network,
             self.optimizer_state,
             self.estimated,
-            {kind: each.bit_generator.state for kind, each in generators},
+            {kind: each.bit_generator.state for kind, each in generators.items()},
         ).copy()
 
 
@@ -179,7 +179,9 @@ def _start(pack: Pack, split: Split, start: Checkpoint) -> _Run:
         pack,
         start.network,
         start.optimizer,
-        *(generator(start.generators[kind]) for kind in GENERATORS),
+        generator(start.generators[ORDER]),
+        generator(start.generators[NOISE]),
+        generator(start.generators[IMAGES]),
         PixelScale.of(split),
         np.array(start.trials, np.intp),
         lambda_,

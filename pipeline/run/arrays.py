@@ -1,4 +1,4 @@
-"""Arrays by name in one .npz file, which is noticed to be damaged: written whole, and nothing in it is ever executed."""
+"""Arrays by name in one .npz file: written whole, noticed to be damaged, and nothing in it is ever executed."""
 
 import io
 import struct

@@ -5,7 +5,6 @@ They are where a killed run goes on, and what the packs of the next cycle are ma
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -112,8 +111,7 @@ def joined(task: Task, sources: Sequence[Standing]) -> Standing:
         records.append(
             replace(task.record(index, record.status), curves=record.curves, batch_losses=record.batch_losses)
         )
-        before = outcome.earlier[position] if outcome.earlier else ()
-        earlier.append((*before, outcome.timing) if outcome.timing else before)
+        earlier.append(outcome.rows[position].timings)
         tails.append(sources[part].tails[position])
     packs = [(source.trials, standing.checkpoint) for source, standing in zip(task.sources, sources, strict=True)]
     return Standing(gathered(task.trials, packs), Outcome(tuple(records), earlier=tuple(earlier)), tuple(tails))

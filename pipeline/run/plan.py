@@ -95,6 +95,7 @@ class StagePlan:
     def result(self) -> StageResult:
         """Return the result of the completed stage."""
         return StageResult(self.stage, tuple(self.records()))
+
     def present(self) -> int:
         """Count the trials that need no computing, as far as the rounds can be told from what is stored."""
         ahead = StagePlan(self.plan, self.stage, dict(self.rows))
@@ -164,13 +165,13 @@ class StagePlan:
     def _of_later_legs(self) -> Mapping[tuple[str, str], Row]:
         """Return the rows by the trial and every leg that it had come through before its last one."""
         if self._indexed != len(self.rows):
-            self._later = {(row.record.spec.key, leg): row for row in self.rows.values() for leg in row.record.came_from}
+            self._later = {
+                (row.record.spec.key, leg): row for row in self.rows.values() for leg in row.record.came_from
+            }
             self._indexed = len(self.rows)
         return self._later
 
-    def _tasks(
-        self, trials: Sequence[tuple[int, TrialSpec]], cycle: int | None, before: Sequence[Task]
-    ) -> list[Task]:
+    def _tasks(self, trials: Sequence[tuple[int, TrialSpec]], cycle: int | None, before: Sequence[Task]) -> list[Task]:
         """Divide numbered trials into tasks for one leg, or all of them at once; `before` are those of the last leg."""
         networks = self.plan.folder / NETWORKS if self.stage.keeps_networks else None
         packs = pack_members([trial for _, trial in trials], self.plan.pack_width)

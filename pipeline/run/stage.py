@@ -121,7 +121,8 @@ class Search:
             from pipeline.run.proposals import propose  # noqa: PLC0415  (Optuna, which bad input need not wait for)
 
             size = min(size, self.count - start)
-            return propose(self.space, size, means(earlier, (self.name,), pruned=True), sampler_seed(root, stage, round_))
+            history = means(earlier, (self.name,), pruned=True)
+            return propose(self.space, size, history, sampler_seed(root, stage, round_))
         values = enumerated(self.sampler, self.searched, self.count, sampler_seed(root, stage))
         return tuple({self.name: value} for value in values[start : start + size])
 

@@ -163,8 +163,7 @@ class Runner:
         with closing(self.engine.run(partial(work, split=split), to_compute)) as results:
             for name, failure in results:
                 task = to_compute[name]
-                failed = isinstance(failure, Failure)
-                outcome = _failed(staged, task, failure.reason) if failed else read_outcome(task.result)
+                outcome = _failed(staged, task, failure) if isinstance(failure, Failure) else read_outcome(task.result)
                 new = _new(task, outcome, missing[task])
                 self._computed |= {(record.stage, record.number) for record in new}
                 self.watcher.finished(task, new)
@@ -227,16 +226,16 @@ def _new(task: Task, outcome: Outcome, missing: Sequence[int]) -> list[TrialReco
     return [task.placed(index, outcome.records[index]) for index in missing]
 
 
-def _failed(staged: StagePlan, task: Task, reason: str) -> Outcome:
+def _failed(staged: StagePlan, task: Task, failure: Failure) -> Outcome:
     """Return the outcome of a pack that gave no results: every trial FAILED, as far as its earlier legs came."""
     records, earlier = [], []
     for index, number in enumerate(task.numbers):
-        record, costs = task.record(index, Status.FAILED, reason), tuple[Timing, ...]()
+        record, costs = task.record(index, Status.FAILED, failure.reason), tuple[Timing, ...]()
         for source in task.sources:
             row = staged.row(source, source.numbers.index(number)) if number in source.numbers else None
             if row:
                 record = replace(record, curves=row.record.curves, batch_losses=row.record.batch_losses)
-                costs = (*row.earlier, row.timing) if row.timing else row.earlier
+                costs = row.timings
         records.append(record)
         earlier.append(costs)
     return Outcome(tuple(records), earlier=tuple(earlier))
