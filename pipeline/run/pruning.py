@@ -34,7 +34,7 @@ def cut(scores: NDArray[np.float64], share: float, cycle: int) -> Cut:
         cycle: the one that has ended, for the words.
     """
     count = len(scores)
-    lost: NDArray[np.bool_] = ~np.isfinite(scores).all(axis=1)
+    lost = ~np.isfinite(scores).all(axis=1, keepdims=True)[:, 0]
     means = np.where(lost, -np.inf, scores.mean(axis=1).round(PLACES))
     ranked = [int(setting) for setting in np.argsort(-means, kind="stable")]
     staying = min(count - math.floor(round(share * count, DIGITS)), int((~lost).sum()))
