@@ -25,8 +25,8 @@ class Cut:
 def cut(scores: NDArray[np.float64], share: float, cycle: int) -> Cut:
     """Drop the worst `share` of the settings, as many whole ones as it holds.
 
-    Settings are ranked by their mean score over the replicates, of equals the earlier one first. One that is not
-    finite in every replicate ranks behind all others and never goes on; one at least of the others does.
+    Settings are ranked by their mean score over the replicates, of equals the earlier one first. One that has
+    no score in some replicate ranks behind all others and never goes on; one at least of the others does.
 
     Args:
         scores: (L, R), larger is better; nan where a trial diverged or failed.
@@ -34,14 +34,14 @@ def cut(scores: NDArray[np.float64], share: float, cycle: int) -> Cut:
         cycle: the one that has ended, for the words.
     """
     count = len(scores)
-    lost = ~np.isfinite(scores).all(axis=1, keepdims=True)[:, 0]
-    means = np.where(lost, -np.inf, scores.mean(axis=1).round(PLACES))
-    ranked = [int(setting) for setting in np.argsort(-means, kind="stable")]
+    means = scores.mean(axis=1).round(PLACES)
+    lost = np.isnan(means)
+    ranked = [int(setting) for setting in np.argsort(-means, kind="stable")]  # nan last
     staying = min(count - math.floor(round(share * count, DIGITS)), int((~lost).sum()))
     reasons = {}
     for rank, setting in enumerate(ranked, start=1):
         if lost[setting]:
-            where = ", ".join(map(str, np.flatnonzero(~np.isfinite(scores[setting]))))
+            where = ", ".join(map(str, np.flatnonzero(np.isnan(scores[setting]))))
             reasons[setting] = f"not ranked after cycle {cycle}: lost in replicate {where}"
         elif rank > staying:
             mean = f"mean validation accuracy {means[setting]:.4f}"
