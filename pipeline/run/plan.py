@@ -73,11 +73,13 @@ class StagePlan:
     def row(self, task: Task, index: int) -> Row | None:
         """Return what is known of the trial at `index` at the end of `task`; the row of a later leg knows it too."""
         identity = task.identity(index)
-        found = self.standing.get(identity) or self.rows.get(identity)  # a retry stands before the failure
-        if found or not task.goes_on:
+        if identity in self.standing:
+            return self.standing[identity]
+        found = self.rows.get(identity)
+        if not task.goes_on or (found and found.record.status is not Status.FAILED):
             return found
-        later = self._of_later_legs().get(identity)
-        return later.at_end_of(task.key, task.end) if later else None
+        later = self._of_later_legs().get(identity)  # of a failed trial: a retry
+        return later.at_end_of(task.key, task.end) if later else found
 
     def dropped(self, tasks: Sequence[Task]) -> list[Row]:
         """Return the rows of a complete leg whose trials go no further, in plan order, each with its place and why."""
@@ -109,8 +111,11 @@ class StagePlan:
             count += len(wanted) - gaps
             if gaps and self.stage.proposal.looks_back:
                 break
-            lost = [Row(task.record(index, Status.FAILED)) for task, index in wanted]  # so that no leg follows a gap
-            ahead.rows |= {row.identity: row for row in lost if tasks[0].goes_on or row.identity not in self.rows}
+            lost = {task.identity(index): Row(task.record(index, Status.FAILED)) for task, index in wanted}
+            if tasks[0].goes_on:  # and no leg follows a gap
+                ahead.standing |= lost
+            else:
+                ahead.rows = lost | ahead.rows
         return count
 
     def _present(self, task: Task, index: int) -> bool:

@@ -93,9 +93,10 @@ def compute(task: Task, split: Split) -> Outcome:
         history.take(report)
         at_cycle_end = report.epoch > 0 and report.epoch % schedule.cycle_epochs == 0
         if at_cycle_end and report.epoch < schedule.epochs and len(report.trials):
-            checkpoints.write(task, history.standing(report))
-        if report.epoch == task.end:
-            break
+            standing = history.standing(report)
+            checkpoints.write(task, standing)
+            if report.epoch == task.end:
+                return standing.outcome
     outcome = history.outcome(Status.PRUNED if task.goes_on else Status.COMPLETE)
     tested = _test(task, report, split)
     records = (replace(record, **tested.get(trial, {})) for trial, record in enumerate(outcome.records))
