@@ -384,7 +384,10 @@ def test_a_preview_counts_trials_and_the_packs_of_every_leg(tmp_path: Path) -> N
         ({"prune": 1.0, "cycles": 2}, "prune of search must be a share of the settings in [0, 1), got 1.0"),
         ({"prune": -0.1, "cycles": 2}, "prune of search must be a share of the settings in [0, 1), got -0.1"),
         ({"prune": 0.5}, "prune of search must be 0 with 1 cycle: settings are dropped between cycles, got 0.5"),
-        ({"prune": 0.5, "cycles": 2, "final": True}, "stage search must not prune where it opens the test set, got 0.5"),
+        (
+            {"prune": 0.5, "cycles": 2, "final": True},
+            "stage search must not prune where it opens the test set, got 0.5",
+        ),
     ],
     ids=str,
 )
