@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 
 from pipeline.errors import one_of, require
@@ -13,7 +13,7 @@ WINDOW = 50
 
 
 class Status(StrEnum):
-    """How a trial ended."""
+    """How a trial ended; PRUNED trials were well when their setting was dropped at the end of a cycle."""
 
     COMPLETE = "COMPLETE"
     PRUNED = "PRUNED"
@@ -44,14 +44,20 @@ class Curves:
     running_loss: tuple[float | None, ...] = ()
     running_accuracy: tuple[float | None, ...] = ()
 
+    def until(self, epoch: int) -> "Curves":
+        """Return the entries up to the end of `epoch`."""
+        return Curves(*(getattr(self, each.name)[: epoch + 1] for each in fields(self)))
+
 
 @dataclass(frozen=True)
 class TrialRecord:
     """The outcome of one trial.
 
-    (stage, number) is its place in the plan of a sweep; `pack` counts packs. batch_losses are the mean cross-entropies
-    (nats) that training itself saw: entry i averages the mini-batches of steps 50 i + 1 to 50 (i + 1), an unfinished
-    last window is left out. shifted_accuracy is that on the test rows of every shift that the trial asks for, by name.
+    (stage, number) is its place in the plan of a sweep; `pack` counts packs. Where settings are dropped at the end of
+    cycles, every cycle is a leg in a pack of its own; `pack` and `pack_key` are those of the last one. batch_losses are
+    the mean cross-entropies (nats) that training itself saw: entry i averages the mini-batches of steps 50 i + 1 to
+    50 (i + 1), an unfinished last window is left out. shifted_accuracy is that on the test rows of every shift that the
+    trial asks for, by name.
     """
 
     stage: str
@@ -62,15 +68,20 @@ class TrialRecord:
     status: Status
     curves: Curves = Curves()
     test_accuracy: float | None = None
-    reason: str = ""  # why it diverged or failed, with the step
+    reason: str = ""  # why it diverged, with the step, failed or was dropped
     pack_key: str = ""  # which trials it was packed with: another composition is another run
     batch_losses: tuple[float, ...] = ()
     shifted_accuracy: dict[str, float] = field(default_factory=dict)
+    came_from: tuple[str, ...] = ()  # the keys of the packs of its earlier legs
 
     def final(self, metric: str) -> float | None:
         """Return the last value of a curve, or None where the trial did not complete."""
+        return self.last(metric) if self.status is Status.COMPLETE else None
+
+    def last(self, metric: str) -> float | None:
+        """Return the last value of a curve; None where the trial was not well when it ended."""
         values: tuple[float, ...] = getattr(self.curves, metric)
-        return values[-1] if self.status is Status.COMPLETE and values else None
+        return values[-1] if self.status in (Status.COMPLETE, Status.PRUNED) and values else None
 
 
 @dataclass(frozen=True)
@@ -105,17 +116,38 @@ class Provenance:
 class Row:
     """One row of the store: what a trial left behind, what its pack cost, and what computed it.
 
-    The latter two are None where a pack gave no results.
+    The latter two are None where a pack gave no results. `earlier` says what the packs of its earlier legs cost.
     """
 
     record: TrialRecord
     timing: Timing | None = None
     provenance: Provenance | None = None
+    earlier: tuple[Timing, ...] = ()
 
     @property
     def identity(self) -> tuple[str, str]:
         """What was run: a trial in a pack. Its number is its place in a plan, which may grow."""
         return self.record.spec.key, self.record.pack_key
+
+    @property
+    def timings(self) -> tuple[Timing, ...]:
+        """What its packs cost, leg by leg."""
+        return (*self.earlier, self.timing) if self.timing else self.earlier
+
+    def at_end_of(self, leg: str, epoch: int) -> "Row":
+        """Return the row as it was when the trial had come to the end of an earlier leg, after `epoch`."""
+        record, index = self.record, self.record.came_from.index(leg)
+        windows = record.spec.steps_per_epoch * epoch // WINDOW
+        then = replace(
+            record,
+            status=Status.PRUNED,
+            curves=record.curves.until(epoch),
+            reason="",
+            pack_key=leg,
+            came_from=record.came_from[:index],
+            batch_losses=record.batch_losses[:windows],
+        )
+        return Row(then, self.earlier[index], self.provenance, self.earlier[:index])
 
 
 @dataclass(frozen=True)

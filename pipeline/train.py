@@ -1,11 +1,13 @@
 """Training as a generator of epoch reports: logging, pruning and checkpoints are the caller's business."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.checkpoint import IMAGES, NOISE, ORDER, Checkpoint, beginning, generator
 from pipeline.core.affine import Array
 from pipeline.core.layers import dropout_masks
 from pipeline.core.losses import penalty
@@ -20,12 +22,6 @@ from pipeline.statistics import estimate, refreshes, statistics_for
 
 CURVE_ROWS = 5000
 """Training values are measured on this many training rows, the first of the split (which are in random order)."""
-
-NOISE, IMAGES = 1, 2
-"""Set the generators of dropout and of augmentation, which a seed of the order gives too, apart from that of the order.
-
-They are two, so that a trial without dropout sees the same images in a pack with trials that have it.
-"""
 
 Indices = NDArray[np.intp]
 
@@ -65,6 +61,7 @@ class EpochReport:
         network: the networks themselves, M' of them; read only.
         statistics: those of training rows, estimated or averaged, by which these networks normalise where they do not
             adapt: what `statistics_for` wants to know; empty for the untrained network.
+        checkpoint: gives what `train` goes on from; to be called before the next report is asked for.
     """
 
     epoch: int
@@ -79,6 +76,7 @@ class EpochReport:
     diverged: tuple[Divergence, ...]
     network: Network
     statistics: Statistics
+    checkpoint: Callable[[], Checkpoint]
 
 
 @dataclass
@@ -134,16 +132,36 @@ class _Run:
         self.estimated = of_trials(self.estimated, kept)
         self.network = self.network.keep(kept)
 
+    def checkpoint(self, epoch: int) -> Checkpoint:
+        """Return where the pack stands at the end of `epoch`."""
+        generators = {ORDER: self.rng, NOISE: self.noise, IMAGES: self.images}
+        return Checkpoint(
+            tuple(self.trials.tolist()),
+            epoch,
+            self.step,
+            self.network,
+            self.optimizer_state,
+            self.estimated,
+            {kind: each.bit_generator.state for kind, each in generators.items()},
+        ).copy()
 
-def train(pack: Pack, split: Split) -> Iterator[EpochReport]:
+
+def train(pack: Pack, split: Split, start: Checkpoint | None = None) -> Iterator[EpochReport]:
     """Train the trials of `pack` in lockstep on `split`, reporting before the first epoch and after every one.
 
     A trial whose mini-batch loss stops being finite stays in its lane until the epoch ends and is then dropped, so
     that its neighbours' bits do not change while it is among them. Ends early when no trial is left.
+
+    Args:
+        pack: the trials.
+        split: the rows.
+        start: where the trials of `pack` stand, which is left as it is; the first report is that of the epoch after.
+            A pack that goes on from where it stood gives the bits of one that was never interrupted.
     """
-    run = _start(pack, split)
-    yield _report(run, split, 0)
-    for epoch in range(1, run.shared.schedule.epochs + 1):
+    run = _start(pack, split, start.copy() if start else beginning(pack))
+    if start is None:
+        yield _report(run, split, 0)
+    for epoch in range(start.epoch + 1 if start else 1, run.shared.schedule.epochs + 1):
         if not len(run.trials):
             return
         run.diverged = []
@@ -151,29 +169,29 @@ def train(pack: Pack, split: Split) -> Iterator[EpochReport]:
         yield _report(run, split, epoch)
 
 
-def _start(pack: Pack, split: Split) -> _Run:
-    shared, trials = pack.trials[0], pack.trials
-    inits = [trial.init for trial in trials]
+def _start(pack: Pack, split: Split, start: Checkpoint) -> _Run:
+    """Return a run that goes on from `start`, whose arrays become its own."""
+    shared = pack.trials[0]
+    trials = [pack.trials[trial] for trial in start.trials]
     with np.errstate(over="ignore"):  # what float32 cannot hold makes its trial diverge, and say so
-        data = shared.data
-        seed = shared.init_seed
-        network = Network.create(shared.network, data.columns, data.classes, inits, seed, fan_in=data.inputs)
         lambda_ = np.array([trial.l2_factor * trial.lambda_ for trial in trials]).astype(shared.network.dtype)
     return _Run(
         pack,
-        network,
-        OPTIMIZERS[shared.optimizer.name].init(network.parameters),
-        np.random.default_rng(shared.order_seed),
-        np.random.default_rng([shared.order_seed, NOISE]),
-        np.random.default_rng([shared.order_seed, IMAGES]),
+        start.network,
+        start.optimizer,
+        generator(start.generators[ORDER]),
+        generator(start.generators[NOISE]),
+        generator(start.generators[IMAGES]),
         PixelScale.of(split),
-        np.arange(len(trials)),
+        np.array(start.trials, np.intp),
         lambda_,
         np.array([trial.schedule.eta_min for trial in trials]),
         np.array([trial.schedule.eta_max for trial in trials]),
         np.array([trial.keep for trial in trials]).astype(shared.network.dtype),
         np.empty((len(trials), 0)),
         np.empty((len(trials), 0)),
+        start.step,
+        start.estimated,
     )
 
 
@@ -255,6 +273,7 @@ def _report(run: _Run, split: Split, epoch: int) -> EpochReport:
         tuple(run.diverged),
         run.network,
         run.estimated or run.network.averages,
+        partial(run.checkpoint, epoch),
     )
 
 

@@ -10,7 +10,7 @@ from pipeline.errors import one_of, require
 from pipeline.inference import Choice, Interval, interval_rule, one_standard_error, widened
 from pipeline.records import Status
 from pipeline.run.samplers import SAMPLERS, LogRange
-from pipeline.run.stage import Listed, Search, Stage, StageResult
+from pipeline.run.stage import Listed, Search, Stage, StageResult, check_prune
 from pipeline.run.sweep import Sweep
 from pipeline.spec import (
     DataSpec,
@@ -41,9 +41,12 @@ class SearchStage:
     """lambdas that random, sobol and tpe propose (and pack) at a time"""
     val_fraction: float = 0.1
     """of the training rows, kept for validation"""
+    prune: float = 0.0
+    """share of the lambdas, the worst, that is dropped at the end of every cycle but the last; 0: none is"""
 
     def __post_init__(self) -> None:
         positive_integer("count (lambdas of a stage)", self.count)
+        check_prune(self.prune, self.cycles)
         positive_integer("replicates", self.replicates)
         one_of("sampler", self.sampler, SAMPLERS)
         positive_integer("round size", self.round_size)
@@ -166,13 +169,21 @@ class Conclusion:
 def _nothing(result: StageResult) -> str:
     """Say why a stage leaves nothing to choose from."""
     ended = Counter(record.status for record in result.records)
-    diverged, failed = ended[Status.DIVERGED], ended[Status.FAILED]
+    diverged, failed, pruned = (ended[status] for status in (Status.DIVERGED, Status.FAILED, Status.PRUNED))
     if diverged == len(result.records):
         return "every trial diverged, so nothing is chosen."
+    dropped = f", {pruned} were dropped with their lambda" if pruned else ""
     return (
-        f"no lambda completed with every seed ({diverged} of {len(result.records)} trials diverged, {failed} failed), "
-        "so nothing is chosen."
+        f"no lambda completed with every seed ({diverged} of {len(result.records)} trials diverged, {failed} failed"
+        f"{dropped}), so nothing is chosen."
     )
+
+
+def _pruned(result: StageResult) -> str:
+    """Say how many lambdas were dropped before the last cycle, as a sentence to append; nothing if none were."""
+    dropped = {record.spec.lambda_ for record in result.records if record.status is Status.PRUNED}
+    count, cycles = result.stage.proposal.count, result.stage.fixed.schedule.cycles
+    return f" {len(dropped)} of the {count} lambdas were dropped before the last of {cycles} cycles." if dropped else ""
 
 
 def stages(config: LambdaSearch, rows: Callable[[float, bool], DataSpec]) -> Sweep[Conclusion]:
@@ -189,7 +200,8 @@ def stages(config: LambdaSearch, rows: Callable[[float, bool], DataSpec]) -> Swe
     low, high = refined = _refined(interval)
     result = yield _search_stage("refine", config, config.refine, LogRange(low, high), rows)
     choice = one_standard_error(*result.scores("lambda"))
-    conclusion = Conclusion(ranges, refined, choice, choice.words if choice else _nothing(result), config.screen)
+    words = choice.words + _pruned(result) if choice else _nothing(result)
+    conclusion = Conclusion(ranges, refined, choice, words, config.screen)
     lambdas = tuple(dict.fromkeys(conclusion.roles(config.final.default).values()))
     if lambdas:  # the choice is fixed here; what follows measures it
         yield Stage(
@@ -214,7 +226,8 @@ def _coarse(config: LambdaSearch, rows: Callable[[float, bool], DataSpec]) -> Sw
         name = f"{first}-{len(ranges) + 1}" if ranges else first
         result = yield _search_stage(name, config, config.coarse, LogRange(low, high), rows, components=config.screen)
         interval = interval_rule(*result.scores("lambda"), on_grid=config.coarse.sampler == "grid")
-        ranges.append(Range(name, low, high, interval, interval.words if interval else _nothing(result)))
+        words = interval.words + _pruned(result) if interval else _nothing(result)
+        ranges.append(Range(name, low, high, interval, words))
         if interval is None or interval.edge is None or len(ranges) > WIDENINGS:
             return tuple(ranges)
         low, high = widened(low, high, interval.edge)
@@ -235,6 +248,7 @@ def _search_stage(
         config.trial(stage, data.on_components(components) if components else data),
         Search("lambda", searched, stage.sampler, stage.count, stage.round_size),
         stage.replicates,
+        prune=stage.prune,
     )
 
 
@@ -250,6 +264,8 @@ ENTRY = asked(LambdaSearch, "sweeps.answers.lambda_results:QUESTION")
 def budgets(config: LambdaSearch) -> list[str]:
     """Return what may grow without a new run: of the last search stage only, as all that follows depends on it.
 
-    More lambdas are more rounds; a grid has one, so that another count is another grid.
+    More lambdas are more rounds; a grid has one, so that another count is another grid. Where lambdas are dropped by
+    their means, other replicates would have dropped others.
     """
-    return ["refine.replicates"] if config.refine.sampler == "grid" else ["refine.replicates", "refine.count"]
+    replicates = ["refine.replicates"] if not config.refine.prune else []
+    return replicates if config.refine.sampler == "grid" else [*replicates, "refine.count"]

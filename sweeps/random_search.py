@@ -6,7 +6,7 @@ from typing import Self
 
 from pipeline.errors import require
 from pipeline.run.replay import any_rows
-from pipeline.run.stage import Listed, SpaceSearch, Stage, StageResult, means
+from pipeline.run.stage import Listed, SpaceSearch, Stage, StageResult, check_prune, means
 from pipeline.run.sweep import Sweep
 from pipeline.spec import (
     InitSpec,
@@ -53,9 +53,12 @@ class SearchStage:
     """settings that are proposed (and packed) at a time; divides the count"""
     val_fraction: float = 0.1
     """of the training rows, kept for validation"""
+    prune: float = 0.0
+    """share of a round's settings, the worst, that is dropped at the end of every cycle but the last; 0: none is"""
 
     def __post_init__(self) -> None:
         positive_integer("count (settings)", self.count)
+        check_prune(self.prune, self.cycles)
         positive_integer("replicates", self.replicates)
         positive_integer("round size", self.round_size)
         whole = self.count % self.round_size == 0
@@ -187,7 +190,7 @@ def stages(config: RandomSearch, rows: Rows) -> Sweep[Conclusion]:
     """Yield the stages: the search, its best settings again, and what the winner is worth beside the default."""
     search = config.search
     proposal = SpaceSearch(config.space.space(), search.sampler, search.count, search.round_size)
-    result = yield Stage(SEARCH, config.trial(search, rows), proposal, search.replicates)
+    result = yield Stage(SEARCH, config.trial(search, rows), proposal, search.replicates, prune=search.prune)
     searched = ranked(result)
     if not searched:
         return Conclusion(searched)

@@ -142,7 +142,7 @@ def retired(study: Study, rows: Iterable[Row]) -> list[TrialRecord]:
 def _write_tables(folder: Path, answer: Answer[Any, Any], own: Mapping[str, pd.DataFrame]) -> None:
     """Write the tables of every sweep and its `own`."""
     records = answer.records
-    timings = {(row.record.stage, row.record.number): row.timing for row in answer.rows if row.timing}
+    timings = {(row.record.stage, row.record.number): row.timings for row in answer.rows}
     every = {
         "trials": tables.trials_table(records),
         "curves": tables.curves_table(records),

@@ -21,7 +21,7 @@ from pipeline.run.samplers import LogRange
 from pipeline.run.stage import Listed, Search, Stage, StageResult
 from pipeline.run.study import Study
 from pipeline.run.sweep import Runner, Watcher
-from pipeline.run.worker import Task
+from pipeline.run.task import Task
 from pipeline.spec import NetworkSpec, ScheduleSpec, TrialSpec
 
 ROWS, D, C = 200, 6, 3
@@ -79,11 +79,17 @@ def fixed(*, opens_test: bool = False, eta_max: float = 0.1, cycles: int = 1) ->
 
 
 def listed(
-    name: str = "search", lambdas: Sequence[float] = LAMBDAS, replicates: int = 2, *, final: bool = False, **how: Any
+    name: str = "search",
+    lambdas: Sequence[float] = LAMBDAS,
+    replicates: int = 2,
+    *,
+    final: bool = False,
+    prune: float = 0.0,
+    **how: Any,
 ) -> Stage:
     """Return a stage of known lambdas; the final one opens the test set and keeps its networks."""
     settings = tuple({"lambda": lambda_} for lambda_ in lambdas)
-    return Stage(name, fixed(opens_test=final, **how), Listed(settings), replicates, keeps_networks=final)
+    return Stage(name, fixed(opens_test=final, **how), Listed(settings), replicates, keeps_networks=final, prune=prune)
 
 
 def searched(
@@ -146,6 +152,7 @@ class Watched:
     packed: list[list[int]] = field(default_factory=list)
     computed: list[list[int]] = field(default_factory=list)
     left_over: list[list[int]] = field(default_factory=list)
+    pruned: list[list[int]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def stage(self, stage: Stage, present: int) -> None:
@@ -159,6 +166,9 @@ class Watched:
 
     def finished(self, task: Task, records: Sequence[TrialRecord]) -> None:
         self.computed.append([record.number for record in records])
+
+    def dropped(self, stage: Stage, records: Sequence[TrialRecord]) -> None:
+        self.pruned.append([record.number for record in records])
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,6 +20,8 @@ Range: TypeAlias = tuple[float, float]
 
 COLORS = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE, style.ORANGE)
 MARKERS = ("o", "s", "^", "D", "v")
+DROPPED: Mapping[str, Any] = {"markersize": 4, "markerfacecolor": "none", "markeredgewidth": 0.9}
+"""How a replicate is drawn whose lambda was dropped at the end of a cycle: hollow."""
 MARK_LINES: tuple[Literal["-", "--"], ...] = ("-", "--")
 
 
@@ -32,6 +34,7 @@ class _Stage:
     means: list[float]  # nan where a replicate did not complete: an average of survivors would flatter
     halves: list[float]  # half the 95 % interval of the mean; nan where unknown
     diverged: list[float]  # the lambdas with a diverged or failed trial
+    pruned: list[list[float]]  # of each lambda, what every replicate came to that was dropped at the end of a cycle
 
 
 def lambda_search(
@@ -91,7 +94,13 @@ def _stage(records: Sequence[TrialRecord]) -> _Stage:
         halves = [pooled] * len(seeds)
     lost = (Status.DIVERGED, Status.FAILED)
     diverged = [x for x, group in groups.items() if any(record.status in lost for record in group)]
-    return _Stage(list(groups), seeds, layout.means.tolist(), halves, diverged)
+    return _Stage(list(groups), seeds, layout.means.tolist(), halves, diverged, [*map(_dropped, groups.values())])
+
+
+def _dropped(group: Iterable[TrialRecord]) -> list[float]:
+    """Return what the trials came to that were dropped at the end of a cycle."""
+    values = (record.last("val_accuracy") for record in group if record.status is Status.PRUNED)
+    return [100 * value for value in values if value is not None]
 
 
 def _own_half(values: Sequence[float]) -> float:
@@ -115,6 +124,8 @@ def _search_panel(
         axes.plot(x, means, color=color, marker=marker, markersize=5, linewidth=1.2)
         for lambda_, values in zip(stage.lambdas, stage.seeds, strict=True):
             axes.plot([lambda_] * len(values), values, "o", color=color, alpha=0.5, markersize=3, markeredgewidth=0)
+        for lambda_, values in zip(stage.lambdas, stage.pruned, strict=True):
+            axes.plot([lambda_] * len(values), values, "v", color=color, alpha=0.7, **DROPPED)
         crosses = [lambda_ for lambda_ in stage.diverged if limits[0] <= lambda_ <= limits[1]]
         bottom = axes.get_xaxis_transform()
         axes.plot(crosses, [0.03] * len(crosses), "x", color=color, markersize=7, markeredgewidth=2, transform=bottom)
@@ -126,9 +137,10 @@ def _accuracy_limits(axes: Axes, stages: Iterable[_Stage], limits: Range) -> Non
     """Fit y to the dots inside the x limits and to as much of the bands as leaves the dots legible and is possible."""
     dots, ends = [], []
     for stage in stages:
-        for lambda_, seeds, mean, half in zip(stage.lambdas, stage.seeds, stage.means, stage.halves, strict=True):
+        every = zip(stage.lambdas, stage.seeds, stage.pruned, stage.means, stage.halves, strict=True)
+        for lambda_, seeds, pruned, mean, half in every:
             if limits[0] <= lambda_ <= limits[1]:
-                dots += seeds
+                dots += seeds + pruned
                 ends += [end for end in (mean - half, mean + half) if math.isfinite(end)]
     if not dots:
         axes.set_ylim(0, 100)
@@ -149,6 +161,9 @@ def _search_legend(stages: Mapping[str, _Stage], marks: Mapping[float, str], int
     if any(math.isfinite(half) for stage in stages.values() for half in stage.halves):
         handles.append(Line2D([], [], color=style.GREY, alpha=0.3, linewidth=8, label="95 % band (pooled sd)"))
     handles.append(Line2D([], [], color=style.GREY, marker="o", linestyle="", markersize=3, label="one replicate"))
+    if any(values for stage in stages.values() for values in stage.pruned):
+        text = "dropped: accuracy at that cycle's end"
+        handles.append(Line2D([], [], color=style.GREY, marker="v", linestyle="", label=text, **DROPPED))
     for (lambda_, label), line in zip(marks.items(), MARK_LINES, strict=False):
         text = f"{label}: λ = {style.number(lambda_)}"
         handles.append(Line2D([], [], color=style.BLACK, linestyle=line, linewidth=1.2, label=text))

@@ -28,11 +28,11 @@ CURVE_COLUMNS = ("stage", "number", *(field.name for field in fields(Curves)))
 BATCH_LOSS_COLUMNS = ("stage", "number", "step", "batch_loss")
 SUMMARY_METRICS = ("val_accuracy", "val_loss", "train_accuracy", "train_loss", "test_accuracy")
 SUMMARY_COLUMNS = (
-    *("n", "n_diverged", "n_failed"),
+    *("n", "n_diverged", "n_failed", "n_pruned"),
     *(f"{metric}_{part}" for metric in SUMMARY_METRICS for part in ("mean", "sd", "low", "high")),
 )
 EFFECT_COLUMNS = ("compared", "n", "mean", "sd", "low", "high")
-TIMING_COLUMNS = ("stage", "number", "pack", "seconds", "cpu_seconds", "trials", "worker")
+TIMING_COLUMNS = ("stage", "number", "pack", "seconds", "cpu_seconds", "trials", "worker", "leg")
 
 
 def in_order(records: Iterable[TrialRecord]) -> list[TrialRecord]:
@@ -45,9 +45,10 @@ def in_order(records: Iterable[TrialRecord]) -> list[TrialRecord]:
 def trials_table(records: Iterable[TrialRecord]) -> pd.DataFrame:
     """Return one row per trial: TRIAL_COLUMNS, whatever else varies between the trials, shifted test sets, `reason`.
 
-    Metrics are those after the last epoch, empty unless the trial is COMPLETE; test accuracy is empty where the stage
-    keeps the test set closed. There is a column such as test_accuracy_blur for every shift of the test set that any
-    trial asks for. Nothing depends on the machine, the hour or the order in which trials finished.
+    Metrics are those after the last epoch, of a PRUNED trial after the last one it had; they are empty where it
+    DIVERGED or FAILED. Test accuracy is empty where the stage keeps the test set closed. There is a column such as
+    test_accuracy_blur for every shift of the test set that any trial asks for. Nothing depends on the machine, the hour
+    or the order in which trials finished.
     """
     records = in_order(records)
     others = [name for name in PARAMETERS if name not in PARAMETER_COLUMNS and _varies(records, name)]
@@ -57,7 +58,8 @@ def trials_table(records: Iterable[TrialRecord]) -> pd.DataFrame:
         (
             *(record.stage, record.number, record.spec.key, record.status.value, record.replicate, record.pack),
             *(public(record.spec, name) for name in PARAMETER_COLUMNS),
-            *(metric(record, name) for name in (*CURVE_METRICS, "test_accuracy")),
+            *(record.last(name) for name in CURVE_METRICS),
+            metric(record, "test_accuracy"),
             *(public(record.spec, name) for name in others),
             *(metric(record, name) for name in shifted),
             _reason(record),
@@ -70,7 +72,7 @@ def trials_table(records: Iterable[TrialRecord]) -> pd.DataFrame:
 
 
 def _reason(record: TrialRecord) -> str:
-    """Return why a trial diverged or failed in one line; of an exception its type, as its text may name paths."""
+    """Return why a trial did not complete in one line; of an exception its type, as its text may name paths."""
     line = " ".join(record.reason.split())
     return line.partition(":")[0] if record.status is Status.FAILED else line
 
@@ -104,9 +106,9 @@ def summary_table(
 ) -> pd.DataFrame:
     """Return one row per stage and setting: stage, the parameters in `by`, then SUMMARY_COLUMNS.
 
-    n counts the COMPLETE trials, the only ones that are averaged; _low and _high bound the 95 % t interval of the mean
-    over replicates and are empty, as is _sd, for a single one. Settings come in the order of `by_setting` within their
-    stage.
+    n counts the COMPLETE trials, the only ones that are averaged, n_pruned those that were dropped before; _low and
+    _high bound the 95 % t interval of the mean over replicates and are empty, as is _sd, for a single one. Settings
+    come in the order of `by_setting` within their stage.
 
     Raises:
         ConfigError: `by` names no parameter.
@@ -117,7 +119,7 @@ def summary_table(
         for group in by_setting(stage_records, by, ascending=ascending).values()
     ]
     frame = pd.DataFrame(rows, columns=["stage", *by, *SUMMARY_COLUMNS])
-    return frame.astype(dict.fromkeys(SUMMARY_COLUMNS[3:], float))
+    return frame.astype(dict.fromkeys(SUMMARY_COLUMNS[len(_COUNTED) :], float))
 
 
 def effects_table(
@@ -154,18 +156,23 @@ def effects_table(
     return frame.astype(dict.fromkeys(EFFECT_COLUMNS[2:], float))
 
 
-def timings_table(records: Iterable[TrialRecord], timings: Mapping[tuple[str, int], Timing]) -> pd.DataFrame:
-    """Return what each trial's pack cost (TIMING_COLUMNS); seconds are the pack's, shared by its `trials`.
+def timings_table(records: Iterable[TrialRecord], timings: Mapping[tuple[str, int], Sequence[Timing]]) -> pd.DataFrame:
+    """Return what each trial's packs cost (TIMING_COLUMNS), a row per leg.
 
-    `timings` is keyed by (stage, number); a trial that it does not know has empty cells.
+    Seconds are the pack's, shared by its `trials`; `pack` is that of the last leg. `timings` is keyed by (stage,
+    number); a trial that it does not know has empty cells.
     """
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for record in in_order(records):
-        timing = timings.get((record.stage, record.number))
-        cost = (timing.seconds, timing.cpu_seconds, timing.trials, timing.worker) if timing else (None,) * 4
-        rows.append((record.stage, record.number, record.pack, *cost))
+        place = (record.stage, record.number, record.pack)
+        legs = timings.get((record.stage, record.number), ())
+        rows += [
+            (*place, timing.seconds, timing.cpu_seconds, timing.trials, timing.worker, leg)
+            for leg, timing in enumerate(legs, start=1)
+        ]
+        rows += [] if legs else [(*place, *(None,) * 5)]
     frame = pd.DataFrame(rows, columns=list(TIMING_COLUMNS))
-    return frame.astype({"seconds": float, "cpu_seconds": float, "trials": "Int64", "worker": "Int64"})
+    return frame.astype({"leg": "Int64", "seconds": float, "cpu_seconds": float, "trials": "Int64", "worker": "Int64"})
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
@@ -261,7 +268,7 @@ def _by_replicate(group: Sequence[TrialRecord], name: str) -> dict[tuple[str, in
     return values
 
 
-_COUNTED = (Status.COMPLETE, Status.DIVERGED, Status.FAILED)
+_COUNTED = (Status.COMPLETE, Status.DIVERGED, Status.FAILED, Status.PRUNED)
 
 
 def _varies(records: Iterable[TrialRecord], name: str) -> bool:

@@ -55,6 +55,7 @@ def pack_bytes(pack: Pack) -> int:
     comes_and_goes = (
         2 * np.dtype(float).itemsize * max(matrices),
         batch + M * size * max(matrices) * (3 if states else 1),
+        (1 + states) * parameters * (trial.schedule.cycles > 1),  # a checkpoint, before it is written
         _statistics_bytes(pack.trials[0], M * size) if network.batch_norm != "none" else 0,
         min(CHUNK, max(data.n_train, data.n_val, data.n_test)) * (at_hand + copy + bool(network.skips) * layers),
     )

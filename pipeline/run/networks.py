@@ -1,30 +1,22 @@
 """The files of trained networks: parameters, moving averages and test predictions of one trial, as .npz."""
 
-import io
 import re
-import struct
-import zipfile
-import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import read_array
 from numpy.typing import NDArray
 
 from pipeline.core.affine import Array
 from pipeline.core.network import Network
 from pipeline.errors import DataError
 from pipeline.evaluate import Prediction
-from pipeline.files import atomic
+from pipeline.run import arrays
 
 _NUMBER = re.compile("0|[1-9][0-9]*")
 """The names of our files, without .npz."""
-
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile)
-"""What zipfile and NumPy raise about bytes that are not as they were written."""
 
 
 @dataclass(frozen=True)
@@ -39,21 +31,19 @@ class StoredNetwork:
 def write(path: Path, identity: tuple[str, str], network: Network, prediction: Prediction, position: int) -> None:
     """Write the network at `position` of a pack.
 
-    The file holds W1, b1, gamma1, beta1, ..., mean1, variance1, ..., test_predicted, test_confidence, what was
-    run (the keys of the trial and of its pack), and the names of all these: no zip file notices the loss of a member.
+    The file holds W1, b1, gamma1, beta1, ..., mean1, variance1, ..., test_predicted, test_confidence, and
+    what was run: the keys of the trial and of its pack.
     """
-    arrays: dict[str, NDArray[Any]] = {
+    stored: dict[str, NDArray[Any]] = {
         name: np.ascontiguousarray(array[position]) for name, array in network.parameters.items()
     }
     for layer, moments in network.averages.items():
-        arrays[f"mean{layer}"] = moments.mean[position]
-        arrays[f"variance{layer}"] = moments.variance[position]
-    arrays["key"], arrays["pack_key"] = map(np.array, identity)
-    arrays["test_predicted"] = prediction.classes[position]
-    arrays["test_confidence"] = prediction.confidence[position]
-    arrays["members"] = np.array(list(arrays))
-    with atomic(path) as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        stored[f"mean{layer}"] = moments.mean[position]
+        stored[f"variance{layer}"] = moments.variance[position]
+    stored["key"], stored["pack_key"] = map(np.array, identity)
+    stored["test_predicted"] = prediction.classes[position]
+    stored["test_confidence"] = prediction.confidence[position]
+    arrays.write(path, stored)
 
 
 def is_whole(path: Path, identity: tuple[str, str]) -> bool:
@@ -78,17 +68,9 @@ def read(path: Path) -> StoredNetwork:
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Return everything that `write` wrote to `path`; errors as for `read`."""
     try:
-        with zipfile.ZipFile(path) as archive:  # which verifies checksums, unlike np.load, where it reads to the end
-            arrays = {
-                name.removesuffix(".npy"): read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
-                for name in archive.namelist()
-            }
-        members = set(arrays.pop("members").tolist())
-        if members != set(arrays):
-            raise ValueError(f"not all of {sorted(members)}")
-    except _DAMAGE as error:
+        return arrays.read(path)
+    except arrays.DamagedError as error:
         raise DataError(f"{path} must be a network of a finished run, got {error}") from error
-    return arrays
 
 
 def keep_only(folder: Path, numbers: Collection[int]) -> None:

@@ -24,7 +24,7 @@ from pipeline.run.plan import Plan, StagePlan
 from pipeline.run.replay import Stored
 from pipeline.run.stage import Search, Stage
 from pipeline.run.sweep import Conclusion, Sweep
-from pipeline.run.worker import Task
+from pipeline.run.task import Task
 from pipeline.spec import NetworkSpec, OptimizerSpec, Pack, TrialSpec, parameter
 from pipeline.train import CURVE_ROWS
 
@@ -40,7 +40,10 @@ AROUND_SECONDS = 7.0
 
 @dataclass(frozen=True)
 class StageNeeds:
-    """A stage, how many of its trials are there already, and the packs that are still to be computed."""
+    """A stage, how many of its trials are there already, and the packs that are still to be computed.
+
+    Of a stage that prunes, each pack is trained for one cycle.
+    """
 
     stage: Stage
     present: int
@@ -66,15 +69,15 @@ def expected(sweep: Sweep[Conclusion], plan: Plan, stored: Stored) -> list[Stage
         stage = next(sweep)
         while True:
             staged = StagePlan(plan, stage, dict(stored(stage.name)))
-            missing, packs = 0, []
+            missing, packs = set[int](), []
             for tasks in staged.rounds():
                 for task in tasks:
                     absent = staged.missing(task)
                     if absent:
-                        missing += len(absent)
+                        missing.update(task.numbers[index] for index in absent)
                         packs.append(task.trials)
                         staged.rows |= {row.identity: row for row in _invented(stage, task, absent)}
-            needs.append(StageNeeds(stage, stage.count - missing, tuple(packs)))
+            needs.append(StageNeeds(stage, stage.count - len(missing), tuple(packs)))
             stage = sweep.send(staged.result())
     except StopIteration:
         return needs
@@ -86,7 +89,7 @@ def _invented(stage: Stage, task: Task, absent: Sequence[int]) -> Iterator[Row]:
         trial = task.trials.trials[index]
         noise = 0.002 * (-1) ** (task.replicate + task.numbers[index])
         curves = Curves(val_accuracy=(0.5 - 0.03 * _from_middle(stage, trial) ** 4 + noise,))
-        yield Row(replace(task.record(index, Status.COMPLETE), curves=curves))
+        yield Row(replace(task.record(index, Status.PRUNED if task.goes_on else Status.COMPLETE), curves=curves))
 
 
 def _from_middle(stage: Stage, trial: TrialSpec) -> float:
@@ -133,12 +136,12 @@ class Preview:
         """Return the seconds a stage takes: its packs go, in order, to whichever worker is free first."""
         free = [0.0] * self.workers
         for pack in need.packs:
-            heapq.heapreplace(free, free[0] + self._pack_seconds(pack))
+            heapq.heapreplace(free, free[0] + self._pack_seconds(pack, one_cycle=need.stage.prune > 0))
         return max(free) + RECORDING_SECONDS * need.missing
 
-    def _pack_seconds(self, pack: Pack) -> float:
+    def _pack_seconds(self, pack: Pack, *, one_cycle: bool) -> float:
         spec, speed = pack.trials[0], self.speeds[kind(pack)]
-        epochs = spec.schedule.epochs
+        epochs = spec.schedule.cycle_epochs if one_cycle else spec.schedule.epochs
         evaluated = (min(CURVE_ROWS, spec.data.n_train) + spec.data.n_val) * (epochs + 1) + spec.data.n_test
         return epochs * spec.steps_per_epoch * speed.step + evaluated * speed.row
 
@@ -189,9 +192,10 @@ class Preview:
         width = told if math.isfinite(half) else "no interval, from one seed"
         epochs = sorted({trial.schedule.epochs for pack in need.packs for trial in pack.trials})
         long = " to ".join(map(str, dict.fromkeys((epochs[0], epochs[-1])))) if epochs else stage.fixed.schedule.epochs
-        have = f", {need.present} present" if need.present else ""
         components = stage.fixed.data.components
         on = "" if components is None else f" on {components:,} principal components (approximate)"
+        dropped = f", after each cycle without the worst {stage.prune:.0%} of the settings" if stage.prune else ""
+        have = f"{dropped}, {need.present} present" if need.present else dropped
         return (
             f"{stage.name}: {stage.proposal.count} settings x {stage.replicates} replicates = {stage.count} trials "
             f"of {long} epochs{on}{have}; {len(need.packs)} packs to train, {_duration(self.seconds(need))}; {width}"

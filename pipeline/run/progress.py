@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from pipeline.records import Status, TrialRecord
 from pipeline.run.stage import Stage
-from pipeline.run.worker import Task
+from pipeline.run.task import Task
 
 
 @dataclass
@@ -27,12 +27,16 @@ class Tally:
     ended: Counter[Status] = field(default_factory=Counter)
 
     def add(self, records: Sequence[TrialRecord]) -> None:
-        """Take the new records of a finished pack into account."""
+        """Take the new records of a finished pack into account; PRUNED trials may go on, until they are `dropped`."""
         for record in records:
-            self.ended[record.status] += 1
+            self.ended[record.status] += record.status is not Status.PRUNED
             accuracy = record.final("val_accuracy")
             if accuracy is not None and (self.best is None or accuracy > self.best):
                 self.best = accuracy
+
+    def dropped(self, records: Sequence[TrialRecord]) -> None:
+        """Take trials that go no further into account."""
+        self.ended[Status.PRUNED] += sum(record.status is Status.PRUNED for record in records)
 
     @property
     def done(self) -> int:
@@ -106,6 +110,12 @@ class Reporter:
             self._say(f"{self.tally.name}: {self.tally.words()}{self._left()}")
         self._say_why(records)
 
+    def dropped(self, stage: Stage, records: Sequence[TrialRecord]) -> None:
+        """Say how many trials go no further."""
+        self.tally.dropped(records)
+        cycle = max(record.curves.cycle[-1] for record in records if record.curves.cycle)
+        self._say(f"{stage.name}: {len(records)} trials dropped after cycle {cycle}")
+
     def _count_running(self) -> None:
         """Packs start in order, one per worker."""
         self.tally.running = sum(len(task.numbers) for task in self.queue[: self.workers])
@@ -148,4 +158,4 @@ def reporting(console: Console, workers: int) -> Iterator[Reporter]:
 
 
 def _work(packs: Sequence[Task]) -> int:
-    return sum(len(task.numbers) * task.trials.trials[0].schedule.epochs for task in packs)
+    return sum(task.work for task in packs)

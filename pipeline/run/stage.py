@@ -121,7 +121,8 @@ class Search:
             from pipeline.run.proposals import propose  # noqa: PLC0415  (Optuna, which bad input need not wait for)
 
             size = min(size, self.count - start)
-            return propose(self.space, size, means(earlier, (self.name,)), sampler_seed(root, stage, round_))
+            history = means(earlier, (self.name,), pruned=True)
+            return propose(self.space, size, history, sampler_seed(root, stage, round_))
         values = enumerated(self.sampler, self.searched, self.count, sampler_seed(root, stage))
         return tuple({self.name: value} for value in values[start : start + size])
 
@@ -163,7 +164,7 @@ class SpaceSearch:
         seed = sampler_seed(root, stage)
         if self.looks_back:
             sizes = [self.round_size] * round_ + [size]
-            return proposed(self.space, self.sampler, sizes, dict(means(earlier, self.space.names)), seed)
+            return proposed(self.space, self.sampler, sizes, dict(means(earlier, self.space.names, pruned=True)), seed)
         return proposed(self.space, self.sampler, [start + size], {}, seed)[start:]
 
 
@@ -183,6 +184,7 @@ class Stage:
         replicates: how many pairs of seeds each setting runs with.
         keeps_networks: whether the trained networks and their test predictions are stored. Only a stage whose data
             has test rows can, and such a stage chooses nothing.
+        prune: the share of the settings of a round, the worst, that is dropped at the end of every cycle but the last.
     """
 
     name: str
@@ -190,9 +192,13 @@ class Stage:
     proposal: Proposal
     replicates: int
     keeps_networks: bool = False
+    prune: float = 0.0
 
     def __post_init__(self) -> None:
         positive_integer(f"replicates of {self.name}", self.replicates)
+        check_prune(self.prune, self.fixed.schedule.cycles, f"prune of {self.name}")
+        if self.prune and self.fixed.data.n_test:
+            raise ConfigError(f"stage {self.name} must not prune where it opens the test set, got {self.prune}")
         require(
             self.count <= MOST_TRIALS, f"trials of stage {self.name}", f"must be at most {MOST_TRIALS:,}", self.count
         )
@@ -204,11 +210,27 @@ class Stage:
         """The trials of the whole stage."""
         return self.proposal.count * self.replicates
 
+    @property
+    def legs(self) -> tuple[int | None, ...]:
+        """The cycles that packs train one by one, with a choice among the settings in between; or None: all at once."""
+        return tuple(range(1, self.fixed.schedule.cycles + 1)) if self.prune else (None,)
+
     def trials(self, settings: Sequence[Setting], root: int) -> list[TrialSpec]:
         """Return the trials of `settings`: replicate after replicate, so that more replicates only append."""
         specs = [with_setting(self.fixed, setting) for setting in settings]
         seeds = [replicate_seeds(root, self.name, replicate) for replicate in range(self.replicates)]
         return [with_setting(spec, {"init_seed": i, "order_seed": o}) for i, o in seeds for spec in specs]
+
+
+def check_prune(share: float, cycles: int, what: str = "prune") -> None:
+    """Refuse a share of settings to drop at the ends of cycles that is none, or where there is no such end.
+
+    Raises:
+        ConfigError: it is.
+    """
+    require(0 <= share < 1, what, "must be a share of the settings in [0, 1)", share)
+    rule = "must be 0 with 1 cycle: settings are dropped between cycles"
+    require(share == 0 or cycles > 1, what, rule, share)
 
 
 @dataclass(frozen=True)
@@ -221,7 +243,7 @@ class StageResult:
     def scores(self, name: str) -> tuple[list[float], NDArray[np.float64]]:
         """Return the values of the parameter `name`, increasing, and their validation accuracies (L, R).
 
-        A trial that did not complete is nan.
+        A trial that did not complete is nan, pruned ones included.
         """
         values = sorted({parameter(record.spec, name) for record in self.records})
         scores = np.full((len(values), self.stage.replicates), np.nan)
@@ -232,15 +254,19 @@ class StageResult:
         return values, scores
 
 
-def means(records: Sequence[TrialRecord], names: Sequence[str]) -> list[tuple[tuple[Any, ...], float | None]]:
+def means(
+    records: Sequence[TrialRecord], names: Sequence[str], *, pruned: bool = False
+) -> list[tuple[tuple[Any, ...], float | None]]:
     """Return each setting, as the values of the parameters `names`, and its mean validation accuracy.
 
     Settings come in order of appearance; the mean is over their replicates, None if one of these did not complete.
+    With `pruned`, that of a setting that was dropped at the end of a cycle is the mean it had then.
     """
     accuracies: dict[tuple[Any, ...], list[float | None]] = {}
     for record in records:
         setting = tuple(parameter(record.spec, name) for name in names)
-        accuracies.setdefault(setting, []).append(record.final("val_accuracy"))
+        accuracy = record.last("val_accuracy") if pruned else record.final("val_accuracy")
+        accuracies.setdefault(setting, []).append(accuracy)
     return [(setting, _mean(found)) for setting, found in accuracies.items()]
 
 

@@ -153,7 +153,7 @@ class Study:
         values = {name: parameter(record.spec, name) for name in searched or {}}
         trial = optuna.create_trial(
             state=STATES[record.status],
-            value=WORST if record.status is Status.DIVERGED else record.final("val_accuracy"),
+            value=WORST if record.status is Status.DIVERGED else record.last("val_accuracy"),
             params={
                 name: each.told(values[name]) if isinstance(each, Choices) else float(values[name])
                 for name, each in (searched or {}).items()

@@ -8,21 +8,22 @@ same stages; what is stored already is not computed again.
 import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from pipeline.errors import DataError
 from pipeline.files import make_folder
-from pipeline.records import Row, Status, TrialRecord
-from pipeline.run import networks
+from pipeline.records import Row, Status, Timing, TrialRecord
+from pipeline.run import checkpoints, networks
 from pipeline.run.engines import Engine, Failure
 from pipeline.run.plan import NETWORKS, PENDING, Plan, StagePlan
 from pipeline.run.space import Dimension
 from pipeline.run.stage import Stage, StageResult
 from pipeline.run.study import Study
-from pipeline.run.worker import Outcome, Task, read_outcome, waiting, work
+from pipeline.run.task import Outcome, Task
+from pipeline.run.worker import read_outcome, waiting, work
 from pipeline.spec import DataSpec
 
 Conclusion = TypeVar("Conclusion")
@@ -47,7 +48,11 @@ class Watcher(Protocol):
         ...
 
     def finished(self, task: Task, records: Sequence[TrialRecord]) -> None:
-        """A pack has been computed."""
+        """A pack has been computed, for one leg or all of them; whether PRUNED trials go on is yet to be seen."""
+        ...
+
+    def dropped(self, stage: Stage, records: Sequence[TrialRecord]) -> None:
+        """These trials have ended at the end of a cycle."""
         ...
 
     def warn(self, message: str) -> None:
@@ -65,7 +70,6 @@ class Runner:
         engine: where packs are computed.
         split: returns the folder of standardised rows for a DataSpec, made if need be.
         watcher: who is told.
-        computed: how many trials were computed so far.
         rows: the rows of the stages so far in plan order, by stage.
     """
 
@@ -74,8 +78,13 @@ class Runner:
     engine: Engine
     split: Callable[[DataSpec], Path]
     watcher: Watcher
-    computed: int = field(default=0, init=False)
     rows: dict[str, list[Row]] = field(default_factory=dict, init=False)
+    _computed: set[tuple[str, int]] = field(default_factory=set, init=False)
+
+    @property
+    def computed(self) -> int:
+        """How many trials were computed so far."""
+        return len(self._computed)
 
     def run(self, sweep: Sweep[Conclusion]) -> tuple[Conclusion, list[StageResult]]:
         """Run all stages of `sweep`; return its conclusion and the results of its stages."""
@@ -99,22 +108,41 @@ class Runner:
         return staged.result()
 
     def _complete(self, staged: StagePlan, tasks: Sequence[Task]) -> None:
-        """Compute the packs of a round of which something is missing; record them in plan order."""
+        """Compute the packs of a round, or of a leg of it, of which something is missing; record what has ended.
+
+        Trials that complete are recorded as soon as those before them are, trials that are dropped when all of their
+        leg is there: in plan order both.
+        """
         missing = {task: staged.missing(task) for task in tasks}
         queue = [task for task in tasks if missing[task]]
-        if not queue:
-            return
-        make_folder(self.plan.folder / PENDING)
-        if staged.stage.keeps_networks:
-            make_folder(self.plan.folder / NETWORKS)
+        if queue:
+            make_folder(self.plan.folder / PENDING)
+            if staged.stage.keeps_networks:
+                make_folder(self.plan.folder / NETWORKS)
         outcomes: dict[Path, Outcome] = {}
-        for task, outcome in self._outcomes(staged.stage, {task: missing[task] for task in queue}):
+        for task, outcome in self._outcomes(staged, {task: missing[task] for task in queue}):
+            if task.goes_on:
+                self._compare(staged, outcome)
+                staged.standing |= {row.identity: row for row in outcome.rows}
+                continue
             outcomes[task.result] = outcome
             while queue and queue[0].result in outcomes:
                 first = queue.pop(0)
                 self._record(staged, first, outcomes.pop(first.result))
+        if staged.stage.prune:
+            self._end_leg(staged, tasks)
 
-    def _outcomes(self, stage: Stage, missing: Mapping[Task, Sequence[int]]) -> Iterator[tuple[Task, Outcome]]:
+    def _end_leg(self, staged: StagePlan, tasks: Sequence[Task]) -> None:
+        """Record who goes no further; when nobody does, the files of the round may go."""
+        ended = staged.dropped(tasks)
+        new = [row.record for row in ended if self._add(staged, row)]
+        if new:
+            self.watcher.dropped(staged.stage, new)
+        if len(ended) == sum(len(task.numbers) for task in tasks):
+            for task in staged.round:
+                _forget(task)
+
+    def _outcomes(self, staged: StagePlan, missing: Mapping[Task, Sequence[int]]) -> Iterator[tuple[Task, Outcome]]:
         """Yield the outcomes of all packs: first those that an interrupted run left, then as they finish.
 
         `missing` says of each pack which of its trials are.
@@ -126,17 +154,18 @@ class Runner:
                 self.watcher.found(task, _new(task, outcome, missing[task]))
                 yield task, outcome
             else:
+                self._check(task)
                 to_compute[task.result.name] = task
         if not to_compute:
             return
         self.watcher.packs(list(to_compute.values()))
-        split = self.split(stage.fixed.data)
+        split = self.split(staged.stage.fixed.data)
         with closing(self.engine.run(partial(work, split=split), to_compute)) as results:
             for name, failure in results:
                 task = to_compute[name]
-                outcome = _failed(task, failure) if isinstance(failure, Failure) else read_outcome(task.result)
+                outcome = _failed(staged, task, failure) if isinstance(failure, Failure) else read_outcome(task.result)
                 new = _new(task, outcome, missing[task])
-                self.computed += len(new)
+                self._computed |= {(record.stage, record.number) for record in new}
                 self.watcher.finished(task, new)
                 yield task, outcome
 
@@ -148,16 +177,28 @@ class Runner:
             self.watcher.warn(f"{error}; computing its pack again")
             return None
 
+    def _check(self, task: Task) -> None:
+        """Warn where a checkpoint is there that the worker cannot use."""
+        try:
+            checkpoints.read(task)
+        except DataError as error:
+            self.watcher.warn(f"{error}; computing its pack from the start")
+
     def _record(self, staged: StagePlan, task: Task, outcome: Outcome) -> None:
-        """Add the rows of a pack that are missing; only then may its file go."""
+        """Add the rows of a pack that are missing; only then may its files go."""
         self._compare(staged, outcome)
         for index, row in enumerate(outcome.rows):
-            stored = staged.rows.get(row.identity)
-            if stored is None or (self.plan.retry_failed and stored.record.status is Status.FAILED):
-                placed = Row(task.placed(index, row.record), row.timing, row.provenance)
-                self.study.add(placed, _searched(staged.stage))
-                staged.rows[row.identity] = placed
-        task.result.unlink(missing_ok=True)
+            self._add(staged, replace(row, record=task.placed(index, row.record)))
+        _forget(task)
+
+    def _add(self, staged: StagePlan, row: Row) -> bool:
+        """Add a row unless what was run is stored already; return whether it was not."""
+        stored = staged.rows.get(row.identity)
+        new = stored is None or (self.plan.retry_failed and stored.record.status is Status.FAILED)
+        if new:
+            self.study.add(row, _searched(staged.stage))
+            staged.rows[row.identity] = row
+        return new
 
     def _compare(self, staged: StagePlan, outcome: Outcome) -> None:
         """Warn once when a run goes on with arithmetic that may give other bits than it began with."""
@@ -185,9 +226,25 @@ def _new(task: Task, outcome: Outcome, missing: Sequence[int]) -> list[TrialReco
     return [task.placed(index, outcome.records[index]) for index in missing]
 
 
-def _failed(task: Task, failure: Failure) -> Outcome:
-    """Return the outcome of a pack that gave no results: every trial FAILED, with the reason."""
-    return Outcome(tuple(task.record(index, Status.FAILED, failure.reason) for index in range(len(task.numbers))))
+def _failed(staged: StagePlan, task: Task, failure: Failure) -> Outcome:
+    """Return the outcome of a pack that gave no results: every trial FAILED, as far as its earlier legs came."""
+    records, earlier = [], []
+    for index, number in enumerate(task.numbers):
+        record, costs = task.record(index, Status.FAILED, failure.reason), tuple[Timing, ...]()
+        for source in task.sources:
+            row = staged.row(source, source.numbers.index(number)) if number in source.numbers else None
+            if row:
+                record = replace(record, curves=row.record.curves, batch_losses=row.record.batch_losses)
+                costs = row.timings
+        records.append(record)
+        earlier.append(costs)
+    return Outcome(tuple(records), earlier=tuple(earlier))
+
+
+def _forget(task: Task) -> None:
+    """Remove the files of a pack that is recorded."""
+    for path in (task.result, task.checkpoint):
+        path.unlink(missing_ok=True)
 
 
 def _searched(stage: Stage) -> Mapping[str, Dimension]:

@@ -4,10 +4,8 @@ The file is how a finished pack waits for its turn to be recorded, and how it su
 """
 
 import hashlib
-import os
-import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,79 +18,15 @@ from pipeline.data.shifts import ShiftedRows
 from pipeline.errors import DataError
 from pipeline.evaluate import Prediction, Rows, predict
 from pipeline.files import write_text
-from pipeline.records import WINDOW, Curves, Provenance, Row, Status, Timing, TrialRecord
-from pipeline.run import networks
+from pipeline.records import Provenance, Status
+from pipeline.run import checkpoints, networks
+from pipeline.run.checkpoints import Standing
+from pipeline.run.history import History
 from pipeline.run.provenance import provenance
-from pipeline.spec import Pack, canonical_json, from_json
+from pipeline.run.task import Outcome, Task
+from pipeline.spec import canonical_json, from_json
 from pipeline.statistics import statistics_for
 from pipeline.train import EpochReport, train
-
-
-@dataclass(frozen=True)
-class Task:
-    """One pack of a stage: what to train, and where the outcome goes.
-
-    Attributes:
-        stage: its stage.
-        pack: its index among the packs of the stage.
-        replicate: the replicate of all its trials.
-        numbers: the trials' numbers in the stage.
-        trials: what they are.
-        result: file for the outcome.
-        networks: folder for the trained networks; None where they are not kept. Needs a split with test rows.
-    """
-
-    stage: str
-    pack: int
-    replicate: int
-    numbers: tuple[int, ...]
-    trials: Pack
-    result: Path
-    networks: Path | None
-
-    def network(self, index: int) -> Path | None:
-        """Return the file for the network of the trial at `index`; None where networks are not kept."""
-        return self.networks / f"{self.numbers[index]}.npz" if self.networks else None
-
-    def identity(self, index: int) -> tuple[str, str]:
-        """Return what `Row.identity` says of the trial at `index`."""
-        return self.trials.trials[index].key, self.trials.key
-
-    def placed(self, index: int, record: TrialRecord) -> TrialRecord:
-        """Return the record of the trial at `index` with its place in this plan."""
-        return replace(record, number=self.numbers[index], pack=self.pack, replicate=self.replicate)
-
-    def has_network(self, index: int, record: TrialRecord) -> bool:
-        """Whether the network of a complete trial is there, whole, where networks are kept."""
-        path = self.network(index)
-        return path is None or record.status is not Status.COMPLETE or networks.is_whole(path, self.identity(index))
-
-    def record(self, index: int, status: Status, reason: str = "") -> TrialRecord:
-        """Return the record of the trial at `index` in the pack, as far as the task alone determines it."""
-        return TrialRecord(
-            self.stage,
-            self.numbers[index],
-            self.pack,
-            self.replicate,
-            self.trials.trials[index],
-            status,
-            reason=reason,
-            pack_key=self.trials.key,
-        )
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a pack: a record per trial, in the pack's order, what it cost, and what computed it."""
-
-    records: tuple[TrialRecord, ...]
-    timing: Timing | None = None
-    provenance: Provenance | None = None
-
-    @property
-    def rows(self) -> tuple[Row, ...]:
-        """The rows to store."""
-        return tuple(Row(record, self.timing, self.provenance) for record in self.records)
 
 
 def work(task: Task, split: Path) -> None:
@@ -108,7 +42,9 @@ def work(task: Task, split: Path) -> None:
 
 
 def waiting(task: Task) -> Outcome | None:
-    """Return the outcome that waits in the task's file, if there is one, with its networks where they are wanted.
+    """Return the outcome that waits in the task's file, if there is one, with all that belongs to it.
+
+    These are its networks, where they are wanted, and the checkpoint that later legs go on from.
 
     Raises:
         DataError: the file is damaged.
@@ -117,7 +53,17 @@ def waiting(task: Task) -> Outcome | None:
         return None
     outcome = read_outcome(task.result)
     whole = all(task.has_network(index, record) for index, record in enumerate(outcome.records))
-    return outcome if whole else None
+    return outcome if whole and _can_go_on(task, outcome) else None
+
+
+def _can_go_on(task: Task, outcome: Outcome) -> bool:
+    """Whether the checkpoint of a leg is there, whole, where a trial may go on from it."""
+    if not task.goes_on or all(record.status is not Status.PRUNED for record in outcome.records):
+        return True
+    try:
+        return checkpoints.read(task) is not None
+    except DataError:
+        return False
 
 
 def read_outcome(path: Path) -> Outcome:
@@ -134,49 +80,53 @@ def read_outcome(path: Path) -> Outcome:
 
 
 def compute(task: Task, split: Split) -> Outcome:
-    """Train the trials of `task` on `split` and return their records."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    curves: list[list[tuple[float | None, ...]]] = [[] for _ in task.numbers]
-    losses: list[list[float]] = [[] for _ in task.numbers]
-    records: dict[int, TrialRecord] = {}
-    for report in train(task.trials, split):
-        for divergence in report.diverged:
-            records[divergence.trial] = task.record(divergence.trial, Status.DIVERGED, divergence.reason)
-        for position, trial in enumerate(report.trials.tolist()):
-            curves[trial].append(_row(report, position))
-            losses[trial] += report.batch_losses[position].tolist()
-    for trial in report.trials.tolist():
-        records[trial] = task.record(trial, Status.COMPLETE)
+    """Train the trials of `task` on `split`, from where they stand, and return their records.
+
+    Where they stand is kept at the end of every cycle that is not the last one of their schedule.
+    """
+    by = provenance()
+    start = _start(task, split, by)
+    if start and start.checkpoint.epoch == task.end:
+        return start.outcome
+    history, schedule = History(task, start, by), task.trials.trials[0].schedule
+    for report in train(task.trials, split, start.checkpoint if start else None):
+        history.take(report)
+        at_cycle_end = report.epoch > 0 and report.epoch % schedule.cycle_epochs == 0
+        if at_cycle_end and report.epoch < schedule.epochs and len(report.trials):
+            standing = history.standing(report)
+            checkpoints.write(task, standing)
+            if report.epoch == task.end:
+                return standing.outcome
+    outcome = history.outcome(Status.PRUNED if task.goes_on else Status.COMPLETE)
     tested = _test(task, report, split)
-    complete = tuple(
-        replace(
-            records[trial],
-            curves=Curves(*zip(*curves[trial], strict=True)),
-            batch_losses=_windows(losses[trial]),
-            **tested.get(trial, {}),
-        )
-        for trial in range(len(task.numbers))
-    )
-    timing = Timing(time.perf_counter() - wall, time.process_time() - cpu, len(complete), os.getpid())
-    return Outcome(complete, timing, provenance())
+    records = (replace(record, **tested.get(trial, {})) for trial, record in enumerate(outcome.records))
+    return replace(outcome, records=tuple(records))
 
 
-def _row(report: EpochReport, position: int) -> tuple[float | None, ...]:
-    """Return one row of Curves, in the order of its fields."""
-    measured = [
-        float(values[position])
-        for part in (report.train, report.val)
-        for values in (part.loss, part.cost, part.accuracy)
-    ]
-    steps = (values[position] for values in (report.batch_losses, report.batch_accuracies))
-    running = [float(values.mean()) if len(values) else None for values in steps]
-    return (report.step, report.epoch, report.cycle, float(report.eta[position]), *measured, *running)
+def _start(task: Task, split: Split, by: Provenance) -> Standing | None:
+    """Return where the trials of `task` stand: where it was interrupted, or where its sources ended, if it has any.
+
+    What was interrupted goes on with the same arithmetic only: all numbers of a record come from one.
+    """
+    with suppress(DataError):
+        found = checkpoints.read(task)
+        before = found.outcome.provenance if found else None
+        if before and before.arithmetic == by.arithmetic:
+            return found
+    return checkpoints.joined(task, [_end(source, split) for source in task.sources]) if task.sources else None
 
 
-def _windows(losses: list[float]) -> tuple[float, ...]:
-    """Return the means over WINDOW steps after the other, from the first step on; an unfinished window is left out."""
-    whole = len(losses) // WINDOW * WINDOW
-    return tuple(np.reshape(losses[:whole], (-1, WINDOW)).mean(axis=1).tolist())
+def _end(source: Task, split: Split) -> Standing:
+    """Return where an earlier leg ended; it is computed again where its file is lost."""
+    with suppress(DataError):
+        found = checkpoints.read(source)
+        if found:
+            return found
+    compute(source, split)
+    found = checkpoints.read(source)
+    if found is None:
+        raise ValueError(f"a leg that others go on from must leave a checkpoint, got none at {source.checkpoint}")
+    return found
 
 
 def _test(task: Task, report: EpochReport, split: Split) -> dict[int, dict[str, Any]]:

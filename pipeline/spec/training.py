@@ -56,9 +56,14 @@ class ScheduleSpec:
             require(self.decay_every is None, "decay every", rule, self.decay_every)
 
     @property
+    def cycle_epochs(self) -> int:
+        """Epochs of a cycle."""
+        return 2 * self.step_size
+
+    @property
     def epochs(self) -> int:
         """Epochs of a whole run."""
-        return 2 * self.step_size * self.cycles
+        return self.cycle_epochs * self.cycles
 
 
 @dataclass(frozen=True)

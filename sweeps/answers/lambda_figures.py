@@ -1,10 +1,12 @@
 """The figures of the lambda search that its records alone make."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline.core.schedules import SCHEDULES
-from pipeline.report import curves, final, search
+from pipeline.report import curves, final, search, style
+from pipeline.report.rank_correlation import rank_correlation, rank_correlations
 from pipeline.run.stage import Stage, StageResult
 from sweeps.answers.lambda_conclusion import Found, last
 
@@ -28,6 +30,17 @@ def lambda_search(answer: Found) -> Figure:
 def learning_curves(answer: Found) -> Figure:
     """Draw the learning curves of the best, median and worst lambda of the last search stage."""
     return curves.learning_curves(curves.best_median_worst(searched(answer)[-1].records))
+
+
+def ranks(answer: Found) -> pd.DataFrame:
+    """Return how the lambdas of every search stage rank after every epoch, against how they do in the end."""
+    return rank_correlation([record for result in searched(answer) for record in result.records])
+
+
+def ranked(answer: Found) -> Figure | None:
+    """Draw `ranks`; None where no search stage has anything to show."""
+    found = ranks(answer)
+    return rank_correlations(found, subtitle=style.describe(answer.results[0].records)) if len(found) else None
 
 
 def final_accuracy(answer: Found) -> Figure:

@@ -26,6 +26,7 @@ from sweeps.question import Finished, Question
 FIGURE_NAMES = (
     "lambda-search",
     "learning-curves",
+    "rank-correlation",
     "learning-rate",
     "final-accuracy",
     "first-layer",
@@ -35,8 +36,8 @@ FIGURE_NAMES = (
 
 
 def summary(answer: Found) -> dict[str, pd.DataFrame]:
-    """Return one row per stage and lambda."""
-    return {"summary": summary_table(answer.records)}
+    """Return one row per stage and lambda; and how lambdas rank epoch by epoch."""
+    return {"summary": summary_table(answer.records), "rank_correlation": lambda_figures.ranks(answer)}
 
 
 def write(answer: Found, finished: Finished, console: Console) -> None:
@@ -76,6 +77,9 @@ def _figures(answer: Found, finished: Finished) -> Iterator[tuple[str, Figure]]:
     """Yield the figures by name, each of FIGURE_NAMES at most once."""
     yield "lambda-search", lambda_figures.lambda_search(answer)
     yield "learning-curves", lambda_figures.learning_curves(answer)
+    ranked = lambda_figures.ranked(answer)
+    if ranked:
+        yield "rank-correlation", ranked
     yield "learning-rate", lambda_figures.learning_rate(last(answer).stage)
     choice = answer.conclusion.choice
     if choice:

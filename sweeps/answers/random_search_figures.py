@@ -103,7 +103,7 @@ def crosses(axes: Axes, places: Sequence[Any] | np.ndarray[Any, Any]) -> None:
         markersize=6,
         markeredgewidth=1.6,
         transform=axes.get_xaxis_transform(),
-        label="diverged or failed",
+        label="did not complete",
     )
 
 

@@ -14,6 +14,7 @@ from sweeps.answers.random_search_study import Found, Importance, completed, imp
 from sweeps.answers.rank_tests import BOUND, in_words
 from sweeps.answers.tested import estimated
 from sweeps.answers.wording import counted
+from sweeps.random_search import setting_of
 
 EDGE = 0.9
 """From here to 1, the way from the middle of a range to its end, a value lies at the edge."""
@@ -175,5 +176,12 @@ def _unfinished(answer: Found) -> Iterator[str]:
                 f"{count} of the {counted(len(records), 'trial')} of the search {verb}; none is averaged or chosen, "
                 "and a sampler that looks back is told the worst score."
             )
+    pruned = {described(setting_of(record.spec)) for record in records if record.status is Status.PRUNED}
+    if pruned:
+        search = answer.configuration.search
+        yield (
+            f"{len(pruned)} of the {counted(search.count, 'setting')} were dropped at the end of a cycle, the worst "
+            f"{search.prune:g} of those that were proposed together; none is averaged or chosen."
+        )
     if all(record.status is Status.COMPLETE for record in records):
         yield f"None of the {counted(len(records), 'trial')} of the search diverged."

@@ -174,7 +174,7 @@ def test_its_tables_have_the_columns_that_users_rely_on(finished: Finished) -> N
     for rows in (curves, losses):
         assert {(row["stage"], row["number"]) for row in rows} == set(identities)
     tuning = table(finished.folder / "tuning.csv") if "tuning.csv" in finished.decided else []
-    counts = [int(row[name]) for row in summary + tuning for name in ("n", "n_diverged", "n_failed")]
+    counts = [int(row[name]) for row in summary + tuning for name in ("n", "n_diverged", "n_failed", "n_pruned")]
     assert sum(counts) == len(trials)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, HostError
-from pipeline.records import Status, Timing, TrialRecord
+from pipeline.records import Status, TrialRecord
 from pipeline.report import tables
 from pipeline.spec import AugmentSpec
 
@@ -101,7 +101,7 @@ def test_a_complete_trial_shows_its_last_epoch(record, tmp_path):
     }
 
 
-@pytest.mark.parametrize("status", [Status.DIVERGED, Status.FAILED, Status.PRUNED])
+@pytest.mark.parametrize("status", [Status.DIVERGED, Status.FAILED])
 def test_a_trial_that_did_not_complete_has_no_metrics_but_a_reason_on_one_line(record, tmp_path, status):
     trial = record("final", 0, 0.1, 0.5, status=status, test=0.5, reason="loss, at step 7,\nis not finite")
     (row,) = cells(tables.trials_table([trial]), tmp_path)
@@ -178,7 +178,7 @@ def test_a_setting_of_which_every_trial_diverged_has_counts_and_nothing_else(rec
     trials = [record("a", r, 0.1, 0.5, replicate=r, status=Status.DIVERGED) for r in range(2)]
     (row,) = cells(tables.summary_table(trials), tmp_path)
     assert {name: text for name, text in row.items() if text} == {
-        **{"stage": "a", "lambda": "0.1", "n": "0", "n_diverged": "2", "n_failed": "0"}
+        **{"stage": "a", "lambda": "0.1", "n": "0", "n_diverged": "2", "n_failed": "0", "n_pruned": "0"}
     }
 
 
@@ -197,7 +197,7 @@ def test_the_interval_of_two_and_of_three_values_is_that_worked_by_hand(search, 
 def test_the_summary_has_one_row_per_setting_ascending_within_its_stage(record):
     trials = [record("b", 0, 0.2, 0.5), record("b", 1, 0.1, 0.5), record("a", 0, 0.3, 0.5), record("b", 2, 0.2, 0.6)]
     frame = tables.summary_table(trials)
-    assert list(frame)[:5] == ["stage", "lambda", "n", "n_diverged", "n_failed"]
+    assert list(frame)[:6] == ["stage", "lambda", "n", "n_diverged", "n_failed", "n_pruned"]
     assert list(zip(frame["stage"], frame["lambda"], frame["n"], strict=True)) == [
         ("b", 0.1, 1),
         ("b", 0.2, 2),
@@ -326,14 +326,6 @@ def test_no_records_make_empty_tables_with_all_columns():
     assert list(tables.batch_losses_table([])) == ["stage", "number", "step", "batch_loss"]
     assert list(tables.effects_table([], ("hidden",), "batch_norm"))[:2] == ["hidden", "compared"]
     assert len(tables.summary_table([])) == len(tables.timings_table([], {})) == 0
-
-
-def test_timings_repeat_the_pack_and_leave_unknown_ones_empty(record, tmp_path):
-    trials = [record("a", 0, 0.1, 0.5), record("a", 1, 0.2, 0.5)]
-    rows = cells(tables.timings_table(trials, {("a", 1): Timing(1.5, 1.25, 8, 4321)}), tmp_path)
-    assert list(rows[0]) == ["stage", "number", "pack", "seconds", "cpu_seconds", "trials", "worker"]
-    assert list(rows[0].values()) == ["a", "0", "0", "", "", "", ""]
-    assert list(rows[1].values()) == ["a", "1", "0", "1.5", "1.25", "8", "4321"]
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)

@@ -8,7 +8,7 @@ import rig
 from pipeline.records import Row, Status
 from pipeline.run.plan import Plan, StagePlan
 from pipeline.run.stage import Stage
-from pipeline.run.worker import Task
+from pipeline.run.task import Task
 from pipeline.spec import TrialSpec
 
 FOLDER = Path("run")

@@ -13,7 +13,7 @@ from pipeline.records import Curves, Status, TrialRecord
 from pipeline.run.plan import Plan, StagePlan
 from pipeline.run.progress import Reporter, reporting
 from pipeline.run.stage import Stage
-from pipeline.run.worker import Task
+from pipeline.run.task import Task
 
 
 def packs_of(stage: Stage, tmp_path, width: int = 2) -> list[Task]:
@@ -114,9 +114,9 @@ def test_lost_trials_are_counted_by_kind_and_each_says_why(told: Told, tmp_path)
     [task] = packs_of(stage, tmp_path, width=4)
     told.reporter.stage(stage, 0)
     told.reporter.packs([task])
-    told.reporter.finished(task, ended(task, (Status.DIVERGED, Status.FAILED, Status.PRUNED), accuracy=0.25))
+    told.reporter.finished(task, ended(task, (Status.DIVERGED, Status.FAILED), accuracy=0.25))
     assert told.lines[1:] == [
-        "search: 4/4 trials, 1 pruned, 1 diverged, 1 failed, best validation accuracy 25.00%",
+        "search: 4/4 trials, 1 diverged, 1 failed, best validation accuracy 25.00%",
         "search: trial 0 diverged: why 0",
         "search: trial 1 failed: why 1",
     ]

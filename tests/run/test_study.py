@@ -125,7 +125,7 @@ def test_optuna_sees_parameters_and_values_and_a_finite_worst_value_where_a_tria
         study.add(row(number, status, lambda_=0.01), RANGE)
     trials = optuna_rows(path)
     assert [trial.state.name for trial in trials] == ["COMPLETE", "COMPLETE", "PRUNED", "FAIL"]
-    assert [trial.value for trial in trials] == [1 / 3, 0.0, None, None]
+    assert [trial.value for trial in trials] == [1 / 3, 0.0, 1 / 3, None]
     assert all(trial.params == {"lambda": 0.01} for trial in trials)
     assert trials[0].distributions == {"lambda": optuna.distributions.FloatDistribution(1e-5, 1e-1, log=True)}
     assert set(trials[0].user_attrs) == {"row", "sha256"}

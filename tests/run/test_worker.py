@@ -19,7 +19,8 @@ from pipeline.errors import DataError, HostError
 from pipeline.evaluate import measure, predict
 from pipeline.records import Row, Status
 from pipeline.run import worker
-from pipeline.run.worker import Outcome, Task, compute, read_outcome, waiting, work
+from pipeline.run.task import Outcome, Task
+from pipeline.run.worker import compute, read_outcome, waiting, work
 from pipeline.spec import SHIFTS, STATISTICS, AugmentSpec, EvaluationSpec, InitSpec, NetworkSpec, Pack
 from pipeline.statistics import statistics_for
 from pipeline.train import train

@@ -19,9 +19,9 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-def counting(pack, split):
+def counting(pack, split, start=None):
     """Train, but with the number of the step, plus 1000 for every trial, for its loss, and 1/100 of it for accuracy."""
-    for report in train(pack, split):
+    for report in train(pack, split, start):
         steps = np.arange(report.step)[report.step - report.batch_losses.shape[1] :] + 1.0
         numbers = 1000.0 * report.trials[:, None] + steps
         yield dataclasses.replace(report, batch_losses=numbers, batch_accuracies=numbers / 100)

@@ -1,0 +1,49 @@
+"""Which settings go on after a cycle: those with the best means over their replicates, never chosen in mid-cycle."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+DIGITS = 9
+"""Of a count that a share gives, so that 0.29 of 100 are 29."""
+
+PLACES = 12
+"""Of a mean: accuracies are counts / n, and equal ones stay so in whatever order they are added."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What the end of a cycle leaves: the settings that go on, in plan order, and why each of the others does not."""
+
+    kept: tuple[int, ...]
+    reasons: Mapping[int, str]
+
+
+def cut(scores: NDArray[np.float64], share: float, cycle: int) -> Cut:
+    """Drop the worst `share` of the settings, as many whole ones as it holds.
+
+    Settings are ranked by their mean score over the replicates, of equals the earlier one first. One that has
+    no score in some replicate ranks behind all others and never goes on; one at least of the others does.
+
+    Args:
+        scores: (L, R), larger is better; nan where a trial diverged or failed.
+        share: in [0, 1).
+        cycle: the one that has ended, for the words.
+    """
+    count = len(scores)
+    means = scores.mean(axis=1).round(PLACES)
+    lost = np.isnan(means)
+    ranked = [int(setting) for setting in np.argsort(-means, kind="stable")]  # nan last
+    staying = min(count - math.floor(round(share * count, DIGITS)), int((~lost).sum()))
+    reasons = {}
+    for rank, setting in enumerate(ranked, start=1):
+        if lost[setting]:
+            where = ", ".join(map(str, np.flatnonzero(np.isnan(scores[setting]))))
+            reasons[setting] = f"not ranked after cycle {cycle}: lost in replicate {where}"
+        elif rank > staying:
+            mean = f"mean validation accuracy {means[setting]:.4f}"
+            reasons[setting] = f"rank {rank} of {count} after cycle {cycle}: {mean}"
+    return Cut(tuple(sorted(ranked[:staying])), reasons)

@@ -1,0 +1,424 @@
+"""Stages that drop settings at the ends of cycles: what they leave equals a simulation by hand, wherever it was cut."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+import rig
+from rig import Killed, csv, dies, results
+from small import assert_same_bits, photograph
+
+from pipeline.checkpoint import gathered
+from pipeline.data import open_split, prepare
+from pipeline.errors import ConfigError
+from pipeline.records import Status, TrialRecord
+from pipeline.report import tables
+from pipeline.run import checkpoints, worker
+from pipeline.run.packing import into_packs
+from pipeline.run.plan import Plan
+from pipeline.run.preview import expected
+from pipeline.run.replay import UnfinishedError, replay
+from pipeline.run.stage import Stage, means
+from pipeline.run.study import Study
+from pipeline.spec import Pack, TrialSpec
+from pipeline.train import train
+
+LAMBDAS = (0.001, 0.01, 0.1, 0.3, 1.0, 1e30)  # the last one diverges in the first cycle
+CYCLES = 3  # of 2 epochs
+PRUNED = rig.listed(lambdas=LAMBDAS, cycles=CYCLES, prune=0.4)  # 6 settings, then 4, then 3, in 2 replicates
+FINAL = rig.listed("final", (0.005, 0.05), 1, final=True)
+ADDS = 12 + 2
+WIDTH = 2
+PACKS = 6 + 4 + 4 + 1  # of 2, 2, 2; 2, 2; 2, 1 per replicate; and the final one
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[tuple[str, str], dict[str, bytes]]:
+    """What an uninterrupted run gives."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    ran = rig.run(folder, PRUNED, FINAL, width=WIDTH)
+    assert len(ran.records) == ADDS
+    return csv(ran), results(folder)
+
+
+def pruned(ran: rig.Ran) -> list[TrialRecord]:
+    return list(ran.results[0].records)
+
+
+# What it computes
+
+
+def simulated(stage: Stage, width: int | None, cache: Path) -> dict[int, tuple[list[dict[str, Any]], int]]:
+    """Train a stage of one round slowly: every leg from scratch where it can be, ranked by hand.
+
+    Return for every trial, by number, the pictures of its epochs and the last cycle that it was in.
+    """
+    trials = stage.trials(stage.proposal.settings(stage.name, 0, 0, ()), 0)
+    count, split = len(trials) // stage.replicates, open_split(prepare(rig.dataset(), stage.fixed.data, cache))
+    numbers = list(range(len(trials)))
+    pictures: dict[int, list[dict[str, Any]]] = {number: [] for number in numbers}
+    last: dict[int, int] = {}
+    before: list[tuple[Pack, Any]] = []
+    for cycle in range(1, stage.fixed.schedule.cycles + 1):
+        after, scores = [], {}
+        for pack in into_packs([trials[number] for number in numbers], width):
+            mates = [each for each in before if each[0].trials[0].init_seed == pack.trials[0].init_seed]
+            start = gathered(pack, mates) if before else None
+            for report in train(pack, split, start):
+                for position, trial in enumerate(report.trials.tolist()):
+                    number = trials.index(pack.trials[trial])
+                    picture = photograph(report)
+                    pictures[number].append({name: picture[name][position] for name in ("val_accuracy", "train_loss")})
+                    scores[number] = float(report.val.accuracy[position]) if report.epoch == 2 * cycle else None
+                if report.epoch == 2 * cycle:
+                    after.append((pack, report.checkpoint()))
+                    break
+        last |= dict.fromkeys(numbers, cycle)
+        settings = sorted({number % count for number in numbers})
+        of = {s: [scores.get(s + count * r) for r in range(stage.replicates)] for s in settings}
+        ranks = {s: -sum(v) if None not in v else np.inf for s, v in of.items()}
+        wanted = len(settings) - int(stage.prune * len(settings) + 1e-9)
+        kept = [s for s in sorted(settings, key=lambda s: (ranks[s], s))[:wanted] if np.isfinite(ranks[s])]
+        numbers = [number for number in numbers if number % count in kept]
+        before = after
+    return {number: (pictures[number], last[number]) for number in pictures}
+
+
+@pytest.mark.parametrize("width", [None, 2, 1])
+@pytest.mark.parametrize("prune", [0.4, 0.5, 0.9])
+def test_a_stage_leaves_what_a_simulation_by_hand_comes_to(tmp_path: Path, prune: float, width: int | None) -> None:
+    stage = dataclasses.replace(PRUNED, prune=prune)
+    found = simulated(stage, width, tmp_path / "by-hand")
+    for record in rig.run(tmp_path / "run", stage, width=width).records:
+        pictures, cycle = found[record.number]
+        assert record.curves.val_accuracy == tuple(float(picture["val_accuracy"]) for picture in pictures)
+        assert record.curves.train_loss == tuple(float(picture["train_loss"]) for picture in pictures)
+        assert len(record.came_from) == cycle - 1
+        ended = Status.COMPLETE if cycle == CYCLES else Status.PRUNED
+        assert record.status is (Status.DIVERGED if record.spec.lambda_ == 1e30 else ended)
+
+
+def test_the_same_settings_go_in_every_replicate_and_nothing_of_them_is_trained_further(tmp_path: Path) -> None:
+    records = pruned(rig.run(tmp_path / "run", PRUNED, width=WIDTH))
+    by_setting: dict[float, set[tuple[str, int]]] = {}
+    for record in records:
+        by_setting.setdefault(record.spec.lambda_, set()).add((record.status.value, len(record.curves.epoch)))
+    assert all(len(ends) == 1 for lambda_, ends in by_setting.items() if lambda_ < 1e30)
+    kept = sorted(len(record.curves.epoch) for record in records if record.replicate == 0)
+    assert kept == [1, 3, 5, 7, 7, 7]  # of six settings 4, then 3: one diverged in its first epoch
+
+
+def test_a_dropped_trial_says_its_rank_and_keeps_its_curves_and_last_values(tmp_path: Path) -> None:
+    ran = rig.run(tmp_path / "run", PRUNED, width=WIDTH)
+    first = next(record for record in pruned(ran) if len(record.curves.epoch) == 3)
+    assert first.reason.startswith("rank 5 of 6 after cycle 1: mean validation accuracy 0.")
+    pair = [record for record in pruned(ran) if record.spec.lambda_ == first.spec.lambda_]
+    mean = sum(record.curves.val_accuracy[-1] for record in pair) / 2
+    assert first.reason.endswith(f"{mean:.4f}")
+    frame = tables.trials_table(ran.records)
+    row = frame[frame["number"] == first.number].iloc[0]
+    assert row["val_accuracy"] == first.curves.val_accuracy[-1]
+    assert ran.watched.pruned == [[1, 5, 7, 11], [4, 10]] or all(len(p) in (2, 4) for p in ran.watched.pruned)
+
+
+def test_a_setting_with_a_diverged_seed_never_goes_on_and_leads_its_other_seeds_out(tmp_path: Path) -> None:
+    """lambda 1e30 is lost in its first cycle; in one replicate only, by a trial that is told to be well."""
+    kept = train
+
+    def spared(pack: Pack, split: Any, start: Any = None) -> Any:
+        calm = tuple(dataclasses.replace(t, lambda_=0.5) if t.lambda_ == 1e30 else t for t in pack.trials)
+        lost = pack.trials[0].init_seed == seeds[0]
+        return kept(pack if lost else Pack(calm), split, start)
+
+    seeds = sorted({trial.init_seed for trial in PRUNED.trials([{"lambda": 0.1}], 0)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "train", spared)
+        ran = rig.run(tmp_path / "run", dataclasses.replace(PRUNED, prune=0.1), width=6)
+    ends = {record.spec.init_seed: record for record in pruned(ran) if record.spec.lambda_ == 1e30}
+    assert ends[seeds[0]].status is Status.DIVERGED
+    assert ends[seeds[1]].status is Status.PRUNED
+    assert ends[seeds[1]].reason.startswith("not ranked after cycle 1: lost in replicate ")
+
+
+def test_where_every_setting_is_lost_the_round_ends(tmp_path: Path) -> None:
+    stage = rig.listed(lambdas=(1e29, 1e30), cycles=2, prune=0.5)
+    ran = rig.run(tmp_path / "run", stage)
+    assert {record.status for record in ran.records} == {Status.DIVERGED}
+    assert rig.run(tmp_path / "run", stage, engine=rig.forbidden()).records == ran.records
+
+
+def test_without_pruning_nothing_is_known_of_legs(tmp_path: Path) -> None:
+    records = rig.run(tmp_path / "run", rig.listed(cycles=2)).records
+    assert all(record.came_from == () for record in records)
+
+
+def test_scores_and_means_leave_dropped_settings_out_and_a_sampler_is_told_their_last_mean(tmp_path: Path) -> None:
+    result = rig.run(tmp_path / "run", PRUNED, width=WIDTH).results[0]
+    values, scores = result.scores("lambda")
+    dropped = {record.spec.lambda_ for record in result.records if record.status is not Status.COMPLETE}
+    assert [bool(np.isnan(row).all()) for row in scores] == [value in dropped for value in values]
+    ended, told = dict(means(result.records, ("lambda",))), dict(means(result.records, ("lambda",), pruned=True))
+    for record in result.records:
+        assert (ended[(record.spec.lambda_,)] is None) == (record.spec.lambda_ in dropped)
+        assert (told[(record.spec.lambda_,)] is None) == (record.spec.lambda_ == 1e30)
+
+
+def test_optuna_sees_dropped_trials_as_pruned_with_their_last_value(tmp_path: Path) -> None:
+    ran = rig.run(tmp_path / "run", PRUNED, width=WIDTH)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'run' / 'study.db'}")
+    rows = optuna.load_study(storage=storage, study_name="search").trials
+    told = sorted(row.value for row in rows if row.state.name == "PRUNED")
+    assert told == sorted(r.curves.val_accuracy[-1] for r in ran.records if r.status is Status.PRUNED)
+    storage.engine.dispose()
+
+
+def test_what_every_leg_cost_is_kept(tmp_path: Path) -> None:
+    ran = rig.run(tmp_path / "run", PRUNED, width=WIDTH)
+    for row in ran.runner.rows["search"]:
+        assert len(row.timings) == len(row.record.came_from) + 1
+        assert all(timing.seconds > 0 and timing.trials <= WIDTH for timing in row.timings)
+    shares = sum(timing.seconds / timing.trials for row in ran.runner.rows["search"] for timing in row.timings)
+    packs = {timing for row in ran.runner.rows["search"] for timing in row.timings}
+    assert shares == pytest.approx(sum(timing.seconds for timing in packs))
+
+
+# Whatever the order, wherever it is cut
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_in_which_results_arrive_changes_nothing(tmp_path: Path, whole, seed: int) -> None:
+    ran = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=rig.shuffled(seed))
+    assert csv(ran) == whole[0]
+    assert results(tmp_path / "run") == whole[1]
+
+
+def test_the_second_run_computes_nothing_and_leaves_every_byte(tmp_path: Path) -> None:
+    first = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH)
+    before = rig.files(tmp_path / "run")
+    second = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=rig.forbidden())
+    assert second.records == first.records
+    assert second.watched.stages == [("search", 12), ("final", 2)]
+    assert rig.files(tmp_path / "run") == before
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("adds", range(ADDS + 1))
+def test_a_run_killed_between_any_two_records_ends_as_if_it_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole, adds: int, backwards: bool
+) -> None:
+    engine = rig.InProcess(order=lambda names: names[::-1] if backwards else names)
+    with monkeypatch.context() as patch:
+        dies(patch, Study, "add", adds)
+        with pytest.raises(Killed):
+            rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=engine)
+    again = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=engine)
+    assert csv(again) == whole[0]
+    assert results(tmp_path / "run") == whole[1]
+    assert len(engine.ran) == len(set(engine.ran)) == PACKS  # not one was computed twice
+    assert sum(present for _, present in again.watched.stages) == adds
+
+
+@pytest.mark.parametrize("what", ["write", "write_text"])
+@pytest.mark.parametrize("writes", range(1, 11))
+def test_a_run_killed_between_any_two_files_ends_as_if_it_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole, writes: int, what: str
+) -> None:
+    """Checkpoints are written at the ends of 9 packs (one of the diverged trial alone has none), outcomes after all."""
+    engine = rig.InProcess()
+    owner = checkpoints if what == "write" else worker
+    with monkeypatch.context() as patch:
+        dies(patch, owner, what, writes)
+        with pytest.raises(Killed):
+            rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=engine)
+    again = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=engine)
+    assert csv(again) == whole[0]
+    assert results(tmp_path / "run") == whole[1]
+    assert len(engine.ran) - len(set(engine.ran)) <= 1  # the pack that it died in
+
+
+def test_a_pack_that_died_after_its_checkpoint_is_not_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = rig.listed(cycles=2, prune=0.5, replicates=1)
+    with monkeypatch.context() as patch:
+        dies(patch, checkpoints, "write", 1)
+        with pytest.raises(Killed):
+            rig.run(tmp_path / "run", stage)
+    starts: list[int] = []
+    monkeypatch.setattr(
+        worker, "train", lambda *given: starts.append(given[2].epoch if given[2] else 0) or train(*given)
+    )
+    again = rig.run(tmp_path / "run", stage)
+    assert starts == [2]  # the second leg alone
+    monkeypatch.undo()
+    assert csv(again) == csv(rig.run(tmp_path / "fresh", stage))
+
+
+def left(folder: Path, monkeypatch: pytest.MonkeyPatch, adds: int) -> list[Path]:
+    """Return the checkpoints of a run that was killed after so many records."""
+    with monkeypatch.context() as patch:
+        dies(patch, Study, "add", adds)
+        with pytest.raises(Killed):
+            rig.run(folder, PRUNED, FINAL, width=WIDTH)
+    return sorted((folder / ".pending").glob("*.npz"))
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "missing": lambda path: path.unlink(),
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-50]),
+    "garbage": lambda path: path.write_bytes(b"garbage" * 99),
+}
+
+
+@pytest.mark.parametrize("adds", [0, 4, 5, 7])
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_lost_checkpoints_are_computed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole, damage: Callable[[Path], object], adds: int
+) -> None:
+    files = left(tmp_path / "run", monkeypatch, adds)
+    assert files
+    for file in files:
+        damage(file)
+    again = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH)
+    assert csv(again) == whole[0]
+    assert results(tmp_path / "run") == whole[1]
+
+
+def test_a_damaged_checkpoint_is_warned_of_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole) -> None:
+    file, *_ = left(tmp_path / "run", monkeypatch, 0)
+    file.write_bytes(file.read_bytes()[:-50])
+    again = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH)
+    [warning] = again.watched.warnings
+    assert warning.startswith(f"{file} must be a checkpoint of an interrupted run, got ")
+    assert csv(again) == whole[0]
+
+
+# Failures
+
+
+def failing(*calls: int) -> rig.InProcess:
+    """Return an engine whose packs number `calls` give no result."""
+    engine = rig.InProcess()
+    engine.failing = lambda _: len(engine.ran) in calls
+    return engine
+
+
+@pytest.mark.parametrize("call", range(1, PACKS))
+def test_a_retry_of_a_failed_pack_ends_as_if_it_had_not_failed(tmp_path: Path, whole, call: int) -> None:
+    failed = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=failing(call))
+    lost = [record for record in failed.records if record.status is Status.FAILED]
+    assert lost
+    settings = {record.spec.lambda_ for record in lost}
+    ended = {r.status for r in pruned(failed) if r.spec.lambda_ in settings and r not in lost}
+    assert Status.COMPLETE not in ended or all(len(record.came_from) == CYCLES - 1 for record in lost)
+    assert rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=rig.forbidden()).records == failed.records
+    again = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, retry=True)
+    assert csv(again) == whole[0]
+    assert results(tmp_path / "run").keys() == whole[1].keys()
+    twice = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, retry=True, engine=rig.forbidden())
+    assert csv(twice) == whole[0]
+    assert csv(rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=rig.forbidden())) == whole[0]
+
+
+def test_a_trial_that_fails_in_its_second_leg_keeps_what_the_first_one_left(tmp_path: Path) -> None:
+    failed = rig.run(tmp_path / "run", PRUNED, width=WIDTH, engine=failing(7))
+    [lost, *_] = [record for record in failed.records if record.status is Status.FAILED]
+    assert lost.curves.epoch == (0, 1, 2)
+    assert lost.final("val_accuracy") is lost.last("val_accuracy") is None
+    assert len(lost.came_from) == 1
+
+
+# Rounds, plans, previews, reports
+
+
+@pytest.mark.parametrize("sampler", ["random", "sobol", "tpe"])
+def test_settings_are_ranked_within_their_round_and_more_rounds_extend_a_run(tmp_path: Path, sampler: str) -> None:
+    def stage(count: int) -> Stage:
+        searched = rig.searched(sampler=sampler, count=count, round_=4)
+        return dataclasses.replace(searched, fixed=rig.fixed(cycles=2), prune=0.5)
+
+    before = rig.run(tmp_path / "run", stage(4))
+    assert [r.status.value for r in before.records].count("PRUNED") == 4
+    after, fresh = rig.run(tmp_path / "run", stage(8)), rig.run(tmp_path / "fresh", stage(8))
+    assert after.records[:8] == before.records
+    assert csv(after) == csv(fresh)
+    for round_ in (after.records[:8], after.records[8:]):
+        assert [record.status.value for record in round_].count("PRUNED") == 4
+        assert {int(r.reason.split()[1]) for r in round_ if r.status is Status.PRUNED} == {3, 4}
+    assert csv(rig.run(tmp_path / "run", stage(8), engine=rig.forbidden())) == csv(fresh)
+
+
+def test_a_stored_stage_is_read_again_as_it_ran_and_one_that_lacks_a_leg_is_not_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH)
+    with Study.stored(tmp_path / "run" / "study.db") as study:
+        results_again, _, rows = replay(rig.sweep_of(PRUNED, FINAL), Plan(0, tmp_path / "run", WIDTH), study.rows)
+    assert [row.record for row in rows] == ran.records
+    assert [result.records for result in results_again] == [result.records for result in ran.results]
+    left(tmp_path / "cut", monkeypatch, 5)
+    with Study.stored(tmp_path / "cut" / "study.db") as study, pytest.raises(UnfinishedError) as caught:
+        replay(rig.sweep_of(PRUNED, FINAL), Plan(0, tmp_path / "cut", WIDTH), study.rows)
+    assert (caught.value.stage, caught.value.present, caught.value.wanted) == ("search", 5, 12)
+
+
+def test_a_preview_counts_trials_and_the_packs_of_every_leg(tmp_path: Path) -> None:
+    stage = rig.listed(lambdas=(0.001, 0.01, 0.1, 0.3), cycles=2, prune=0.5)
+    [need] = expected(rig.sweep_of(stage), Plan(0, tmp_path, 2), lambda _: {})
+    assert (need.present, need.missing) == (0, 8)
+    assert [len(pack.trials) for pack in need.packs] == [2] * 4 + [2] * 2
+    ran = rig.run(tmp_path / "run", stage, width=2)
+    assert len(ran.engine.ran) == len(need.packs)
+    with Study.stored(tmp_path / "run" / "study.db") as study:
+        [done] = expected(rig.sweep_of(stage), Plan(0, tmp_path / "run", 2), study.rows)
+    assert (done.present, done.packs) == (8, ())
+
+
+@pytest.mark.parametrize(
+    ("how", "rule"),
+    [
+        ({"prune": 1.0, "cycles": 2}, "prune of search must be a share of the settings in [0, 1), got 1.0"),
+        ({"prune": -0.1, "cycles": 2}, "prune of search must be a share of the settings in [0, 1), got -0.1"),
+        ({"prune": 0.5}, "prune of search must be 0 with 1 cycle: settings are dropped between cycles, got 0.5"),
+        (
+            {"prune": 0.5, "cycles": 2, "final": True},
+            "stage search must not prune where it opens the test set, got 0.5",
+        ),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_pruned_is_refused(how: dict[str, Any], rule: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        rig.listed(**how)
+    assert str(caught.value) == rule
+
+
+def test_in_float64_dropping_settings_equals_never_having_packed_them_from_there(tmp_path: Path) -> None:
+    """To rounding: the survivors of a pruned stage against each of them alone, never pruned."""
+    fixed = dataclasses.replace(PRUNED.fixed, network=dataclasses.replace(PRUNED.fixed.network, dtype="float64"))
+    stage = dataclasses.replace(PRUNED, fixed=fixed)
+    split = open_split(prepare(rig.dataset(), fixed.data, tmp_path / "by-hand"))
+    survivors = [r for r in rig.run(tmp_path / "run", stage).records if r.status is Status.COMPLETE]
+    assert len(survivors) == 6
+    for record in survivors:
+        alone: TrialSpec = record.spec
+        losses = [float(report.train.loss[0]) for report in train(Pack((alone,)), split)]
+        np.testing.assert_allclose(record.curves.train_loss, losses, rtol=1e-8)
+
+
+def test_a_row_knows_what_its_trial_was_at_the_end_of_every_leg(tmp_path: Path) -> None:
+    whole = rig.run(tmp_path / "run", PRUNED, width=WIDTH)
+    row = next(row for row in whole.runner.rows["search"] if len(row.record.came_from) == 2)
+    first = row.at_end_of(row.record.came_from[0], 2)
+    assert (first.record.status, first.record.pack_key) == (Status.PRUNED, row.record.came_from[0])
+    assert first.record.curves == row.record.curves.until(2)
+    assert first.record.curves.epoch == (0, 1, 2)
+    assert (first.timing, first.earlier, first.record.came_from) == (row.earlier[0], (), ())
+    second = row.at_end_of(row.record.came_from[1], 4)
+    assert (second.timing, second.earlier) == (row.earlier[1], row.earlier[:1])
+    assert second.at_end_of(row.record.came_from[0], 2) == first
+    assert_same_bits({"a": np.array(second.record.curves.val_loss)}, {"a": np.array(row.record.curves.val_loss[:5])})
