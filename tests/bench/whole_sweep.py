@@ -1,0 +1,128 @@
+"""A whole lambda search, start to finish, against Optuna and PyTorch training the very same list of trials.
+
+40 trials of 2 cycles of 10 epochs at full dimension; ours evaluates after every epoch, the peer after every trial. Both
+are timed as commands: imports, workers and files included, no warm-up. Standardised rows are made beforehand.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from peers import CONTESTANTS
+from peers.job import Job
+from race import Turn, take_turn
+
+from pipeline.report.document import Section, Table
+
+PEER = "optuna-processes"
+VAL_FRACTION = 0.1
+STEP_SIZE, CYCLES = 5, 2
+COUNTS = {"coarse": 10, "refine": 7}
+REPLICATES = 2
+PRUNE = "prune"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole search: who, how many trials, of them pruned ones, how long in seconds (wall), and what went wrong."""
+
+    label: str
+    trials: int
+    pruned: int
+    seconds: float | None
+    reason: str = ""
+
+
+def whole_sweeps(where: list[str], cache: Path, folder: Path, cores: int, removed: tuple[str, ...]) -> list[Whole]:
+    """Time the search, the search with halving (where there is such a flag), and the peer on the same trials.
+
+    Args:
+        where: flags that say where the data set is.
+        cache: of standardised rows.
+        folder: the split that the peer trains on.
+        cores: for both.
+        removed: variables that neither sees.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in removed}
+    flags = ["--jobs", str(cores), *where, *arguments()]
+    trials, plain = _search("ours", flags, cache, environment)
+    done = [plain]
+    print(_progress(plain), flush=True)
+    pruning = _pruning(environment)
+    if pruning:
+        label = "ours, the worse half dropped after a cycle"
+        done.append(_search(label, [*flags, *pruning], cache, environment)[1])
+        print(_progress(done[-1]), flush=True)
+    if not trials.empty:
+        job = Job(str(folder), tuple(trials["lambda"]), cores, step_size=STEP_SIZE, cycles=CYCLES, warm=False)
+        start = time.perf_counter()
+        answer, _ = take_turn(Turn(1, "", removed, PEER), job)
+        seconds = time.perf_counter() - start if answer.status == "ok" else None
+        done.append(Whole(CONTESTANTS[PEER].label, len(trials), 0, seconds, answer.reason))
+        print(_progress(done[-1]), flush=True)
+    return done
+
+
+def arguments(sizes: dict[str, int] = COUNTS, step_size: int = STEP_SIZE) -> list[str]:
+    """Return the flags of a search of 2 * (10 + 7) trials and 2 each of up to 3 winners, all of the same schedule."""
+    words: list[str] = []
+    for stage in ("coarse", "refine", "final"):
+        values = {"replicates": REPLICATES, "step-size": step_size, "cycles": CYCLES, "val-fraction": VAL_FRACTION}
+        values |= {"count": sizes[stage]} if stage in sizes else {}
+        words += [word for name, value in values.items() for word in (f"--{stage}.{name}", str(value))]
+    return words
+
+
+def _search(label: str, flags: list[str], cache: Path, environment: dict[str, str]) -> tuple[pd.DataFrame, Whole]:
+    """Run a search into an empty folder; return its trials and how long it took."""
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name)
+        (out / "cache").symlink_to(cache.resolve())
+        command = [sys.executable, "-m", "sweeps", "lambda", "--artifacts", name, *flags]
+        start = time.perf_counter()
+        run = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+        seconds = time.perf_counter() - start
+        tables = list(out.glob("lambda/*/trials.csv"))
+        if run.returncode or not tables:
+            said = (run.stderr or run.stdout).strip().splitlines()
+            return pd.DataFrame(), Whole(label, 0, 0, None, said[0] if said else f"exit code {run.returncode}")
+        trials = pd.read_csv(tables[0])
+    return trials, Whole(label, len(trials), int((trials["status"] == "PRUNED").sum()), seconds)
+
+
+def _pruning(environment: dict[str, str]) -> list[str]:
+    """Return the flags that prune the search stages, if this pipeline has them."""
+    command = [sys.executable, "-m", "sweeps", "lambda", "--help"]
+    said = subprocess.run(command, env=environment, check=False, capture_output=True, text=True).stdout
+    flags = [f"--{stage}.{PRUNE}" for stage in COUNTS]
+    return [word for flag in flags if flag in said for word in (flag, "0.5")]
+
+
+def _progress(whole: Whole) -> str:
+    outcome = f"{whole.seconds:.0f} s" if whole.seconds is not None else f"failed ({whole.reason})"
+    return f"whole search, {whole.label}, {whole.trials} trials: {outcome}"
+
+
+def section(done: list[Whole], environment: str) -> Section:
+    """Return the part of the document on whole searches."""
+    first = done[0].seconds
+    rows = tuple(
+        (
+            whole.label,
+            str(whole.trials),
+            str(whole.pruned),
+            f"{whole.seconds:.0f}" if whole.seconds else whole.reason,
+            f"{whole.seconds / first:.2f}" if whole.seconds and first else "–",
+        )
+        for whole in done
+    )
+    caption = (
+        f"Wall seconds of a whole lambda search {environment}, {CYCLES} cycles of {2 * STEP_SIZE} epochs a trial at "
+        "full dimension, start to finish, one run each; the peer trains the same trials and does nothing else."
+    )
+    return Section("A whole search", (Table(caption, ("who", "trials", "pruned", "s", "times ours"), rows),))
