@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 import race
 import race_figure
-import race_table
 import whole_sweep
 from peers import CONTESTANTS, OURS, Contestant
 from peers.__main__ import Answer, turn
@@ -240,7 +239,7 @@ def test_the_figure_shows_every_contestant_that_finished():
 
 
 def test_the_whole_search_is_forty_trials_of_one_schedule():
-    config, _ = parse("lambda", SWEEPS["lambda"], whole_sweep.arguments())
+    config, _ = parse("lambda", SWEEPS["lambda"], whole_sweep.arguments(5))
     final = config.final.replicates * 3
     assert config.coarse.count * config.coarse.replicates + config.refine.count * config.refine.replicates + final == 40
     stages = (config.coarse, config.refine, config.final)
@@ -249,7 +248,6 @@ def test_the_whole_search_is_forty_trials_of_one_schedule():
 
 def test_a_whole_search_says_how_many_times_ours_the_peer_took():
     done = [whole_sweep.Whole("ours", 40, 0, 80.0), whole_sweep.Whole("peer", 40, 0, 280.0)]
-    (table,) = whole_sweep.section([*done, whole_sweep.Whole("lost", 0, 0, None, "error: no")], FOUND).blocks
+    (table,) = whole_sweep.section([*done, whole_sweep.Whole("lost", 0, 0, None, "error: no")], 20, FOUND).blocks
     assert table.rows[1] == ("peer", "40", "0", "280", "3.50")
     assert table.rows[2] == ("lost", "0", "0", "error: no", "–")
-    assert race_table.HEADER[0] == "contestant"

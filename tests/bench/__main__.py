@@ -1,26 +1,30 @@
 """`make bench` on CIFAR-10: packs, augmentation, predicted and actual minutes, the race, whole searches."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
 import tyro
 from augmentation import cost_of_augmentation
 from joblib import cpu_count
+from peers import CONTESTANTS
 from peers.job import Job
 from prediction import predicted_over_actual
 from publish import publish
-from race import environments, known, race
+from race import environments, race
 from throughput import PINS, measure
-from whole_sweep import whole_sweeps
+from whole_sweep import CYCLES, section, whole_sweeps
 
 from pipeline import data
+from pipeline.report.tables import write_csv
 from pipeline.spec import NetworkSpec
 from sweeps.depth import NETWORKS, hidden_sizes
 
+Name = Literal[tuple(CONTESTANTS)]
 Part = Literal["packs", "augmentation", "prediction", "race", "whole-sweep"]
 
 
@@ -44,10 +48,12 @@ class Bench:
     """at which scales; `smoke full` takes about twenty minutes more"""
     environment: Literal["both", "found", "unpinned"] = "both"
     """of the race: as found, without the variables that pin OpenBLAS's kernel, or both in turns"""
-    contestants: tuple[str, ...] = ()
-    """of the race, by their names in peers; all where none is named"""
+    contestants: tuple[Name, ...] = ()
+    """of the race; all where none is named"""
     step_size: int = 2
     """of the race, in epochs: a trial takes twice as many"""
+    search_step_size: int = 5
+    """of the whole search, in epochs: a trial takes four times as many"""
     cache: Path = Path("artifacts/cache")
     out: Path = Path("artifacts/bench")
     """the race is written into a folder of the hour in it"""
@@ -95,11 +101,14 @@ def _race(bench: Bench, folder: Path, where: list[str]) -> None:
     print(f"\nthe race, into {out}")
     samples = whole = None
     if bench.measures("race"):
-        names = list(known(bench.contestants))
+        names = [name for name in CONTESTANTS if name in bench.contestants or not bench.contestants]
         job = Job(str(folder), (), cpu_count(), step_size=bench.step_size)
         samples = race(job, out, bench.rounds, labels, names)
     if bench.measures("whole-sweep"):
-        whole = whole_sweeps(where, bench.cache, folder, cpu_count(), removed), label
+        job = Job(str(folder), (), cpu_count(), step_size=bench.search_step_size, cycles=CYCLES, warm=False)
+        done = whole_sweeps(job, where, bench.cache, removed)
+        write_csv(out / "whole-search.csv", pd.DataFrame([asdict(one) for one in done]))
+        whole = section(done, job.epochs, label)
     publish(out, samples, whole)
 
 

@@ -10,22 +10,18 @@ import pandas as pd
 from race_figure import figure
 from race_table import document
 from throughput import PINS
-from whole_sweep import Whole, section
 
 from pipeline.files import write_json, write_text
-from pipeline.report.document import Document
+from pipeline.report.document import Document, Section
 from pipeline.report.markdown import markdown
 from pipeline.report.style import house_style, save
-from pipeline.report.tables import write_csv
 from pipeline.run.provenance import provenance
 
 
-def publish(out: Path, samples: pd.DataFrame | None, whole: tuple[list[Whole], str] | None) -> None:
+def publish(out: Path, samples: pd.DataFrame | None, whole: Section | None) -> None:
     """Write what was measured to `out`, and print its tables."""
     subtitle = f"{processor()}, {os.cpu_count()} cores"
-    sections = () if whole is None else (section(*whole),)
-    if whole:
-        write_csv(out / "whole-search.csv", pd.DataFrame([asdict(one) for one in whole[0]]))
+    sections = () if whole is None else (whole,)
     if samples is None:
         text = markdown(Document("Whole searches", subtitle, sections))
     else:

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-from peers import CONTESTANTS, Contestant
+from peers import CONTESTANTS
 from peers.__main__ import Answer
 from peers.clock import memory
 from peers.job import REFERENCE, Job, lambdas
@@ -30,8 +30,8 @@ from pipeline.spec import NetworkSpec
 
 HERE = Path(__file__).parent
 
-LOOK = 0.5
-"""Seconds between two looks at the memory of a contestant."""
+LOOK = 1.0
+"""Seconds between two looks at the memory of a contestant, each of which takes about 10 ms a gigabyte."""
 
 PATIENCE = 900
 """Seconds that a turn may take."""
@@ -148,7 +148,8 @@ def _watch(process: subprocess.Popen[bytes]) -> int:
     try:
         while process.poll() is None and time.monotonic() < end:
             peak = max(peak, memory(process.pid))
-            time.sleep(LOOK)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LOOK)
     finally:  # whatever it has left behind, too
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -185,9 +186,3 @@ def _progress(row: Mapping[str, object], rounds: int) -> str:
     if row["status"] != "ok":
         return f"{who}: {row['status']} ({row['reason']})"
     return f"{who}: {row['rate']:.2f} trial-epochs/s by wall, {row['cpu_rate']:.2f} by CPU"
-
-
-def known(names: Iterable[str]) -> dict[str, Contestant]:
-    """Return the contestants of these names, in the order of the table; all where none is named."""
-    asked = list(names) or list(CONTESTANTS)
-    return {name: contestant for name, contestant in CONTESTANTS.items() if name in asked}

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +21,7 @@ from pipeline.report.document import Section, Table
 
 PEER = "optuna-processes"
 VAL_FRACTION = 0.1
-STEP_SIZE, CYCLES = 5, 2
+CYCLES = 2
 COUNTS = {"coarse": 10, "refine": 7}
 REPLICATES = 2
 PRUNE = "prune"
@@ -38,18 +38,17 @@ class Whole:
     reason: str = ""
 
 
-def whole_sweeps(where: list[str], cache: Path, folder: Path, cores: int, removed: tuple[str, ...]) -> list[Whole]:
+def whole_sweeps(job: Job, where: list[str], cache: Path, removed: tuple[str, ...]) -> list[Whole]:
     """Time the search, the search with halving (where there is such a flag), and the peer on the same trials.
 
     Args:
+        job: what the peer does, its lambdas aside.
         where: flags that say where the data set is.
         cache: of standardised rows.
-        folder: the split that the peer trains on.
-        cores: for both.
         removed: variables that neither sees.
     """
     environment = {name: value for name, value in os.environ.items() if name not in removed}
-    flags = ["--jobs", str(cores), *where, *arguments()]
+    flags = ["--jobs", str(job.cores), *where, *arguments(job.step_size)]
     trials, plain = _search("ours", flags, cache, environment)
     done = [plain]
     print(_progress(plain), flush=True)
@@ -59,21 +58,20 @@ def whole_sweeps(where: list[str], cache: Path, folder: Path, cores: int, remove
         done.append(_search(label, [*flags, *pruning], cache, environment)[1])
         print(_progress(done[-1]), flush=True)
     if not trials.empty:
-        job = Job(str(folder), tuple(trials["lambda"]), cores, step_size=STEP_SIZE, cycles=CYCLES, warm=False)
         start = time.perf_counter()
-        answer, _ = take_turn(Turn(1, "", removed, PEER), job)
+        answer, _ = take_turn(Turn(1, "", removed, PEER), replace(job, lambdas=tuple(trials["lambda"])))
         seconds = time.perf_counter() - start if answer.status == "ok" else None
         done.append(Whole(CONTESTANTS[PEER].label, len(trials), 0, seconds, answer.reason))
         print(_progress(done[-1]), flush=True)
     return done
 
 
-def arguments(sizes: dict[str, int] = COUNTS, step_size: int = STEP_SIZE) -> list[str]:
+def arguments(step_size: int) -> list[str]:
     """Return the flags of a search of 2 * (10 + 7) trials and 2 each of up to 3 winners, all of the same schedule."""
     words: list[str] = []
     for stage in ("coarse", "refine", "final"):
         values = {"replicates": REPLICATES, "step-size": step_size, "cycles": CYCLES, "val-fraction": VAL_FRACTION}
-        values |= {"count": sizes[stage]} if stage in sizes else {}
+        values |= {"count": COUNTS[stage]} if stage in COUNTS else {}
         words += [word for name, value in values.items() for word in (f"--{stage}.{name}", str(value))]
     return words
 
@@ -108,7 +106,7 @@ def _progress(whole: Whole) -> str:
     return f"whole search, {whole.label}, {whole.trials} trials: {outcome}"
 
 
-def section(done: list[Whole], environment: str) -> Section:
+def section(done: list[Whole], epochs: int, environment: str) -> Section:
     """Return the part of the document on whole searches."""
     first = done[0].seconds
     rows = tuple(
@@ -122,7 +120,7 @@ def section(done: list[Whole], environment: str) -> Section:
         for whole in done
     )
     caption = (
-        f"Wall seconds of a whole lambda search {environment}, {CYCLES} cycles of {2 * STEP_SIZE} epochs a trial at "
+        f"Wall seconds of a whole lambda search {environment}, {epochs} epochs in {CYCLES} cycles a trial at "
         "full dimension, start to finish, one run each; the peer trains the same trials and does nothing else."
     )
     return Section("A whole search", (Table(caption, ("who", "trials", "pruned", "s", "times ours"), rows),))

@@ -66,7 +66,8 @@ def worker(job: Job, lambdas: tuple[float, ...]) -> Iterator[Accuracies]:
     """Race the lambdas of one process: a `Worker`."""
     loaded = rows(job)
     x, y, x_val, y_val = map(jnp.asarray, (loaded.x, loaded.y, loaded.x_val, loaded.y_val))
-    sizes = (x.shape[1], *job.hidden, int(loaded.y.max()) + 1)
+    del loaded
+    sizes = (x.shape[1], *job.hidden, int(y.max()) + 1)
     n, batch = len(x) // job.batch_size * job.batch_size, job.batch_size
     per_epoch, knobs = n // batch, jnp.array(lambdas)
     steps = jax.vmap(step, in_axes=(0, 0, None, None, None))
