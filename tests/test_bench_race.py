@@ -251,3 +251,22 @@ def test_a_whole_search_says_how_many_times_ours_the_peer_took():
     (table,) = whole_sweep.section([*done, whole_sweep.Whole("lost", 0, 0, None, "error: no")], 20, FOUND).blocks
     assert table.rows[1] == ("peer", "40", "0", "280", "3.50")
     assert table.rows[2] == ("lost", "0", "0", "error: no", "–")
+
+
+def test_the_search_is_halved_where_it_can_be():
+    assert whole_sweep.pruning("│ --coarse.prune FLOAT │\n│ --coarse.count INT │") == ["--coarse.prune", "0.5"]
+    assert whole_sweep.pruning("--coarse.count INT --refine.prune-at INT") == []
+
+
+def test_the_peer_trains_the_trials_of_the_search(monkeypatch, tmp_path):
+    trials = pd.DataFrame({"lambda": [0.1, 0.2, 0.1]})
+    monkeypatch.setattr(whole_sweep, "_search", lambda label, *_: (trials, whole_sweep.Whole(label, 3, 0, 9.0)))
+    monkeypatch.setattr(whole_sweep, "_help", lambda _: "")
+    given = []
+    monkeypatch.setattr(
+        whole_sweep, "take_turn", lambda one, job: given.append((one.contestant, job)) or (Answer("ok"), 0)
+    )
+    ours, peer = whole_sweep.whole_sweeps(Job("rows", (), 2, cycles=2, warm=False), [], tmp_path, ())
+    assert given == [("optuna-processes", Job("rows", (0.1, 0.2, 0.1), 2, cycles=2, warm=False))]
+    assert (ours.seconds, ours.trials, peer.trials) == (9.0, 3, 3)
+    assert peer.seconds >= 0

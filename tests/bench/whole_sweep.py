@@ -24,7 +24,6 @@ VAL_FRACTION = 0.1
 CYCLES = 2
 COUNTS = {"coarse": 10, "refine": 7}
 REPLICATES = 2
-PRUNE = "prune"
 
 
 @dataclass(frozen=True)
@@ -52,10 +51,10 @@ def whole_sweeps(job: Job, where: list[str], cache: Path, removed: tuple[str, ..
     trials, plain = _search("ours", flags, cache, environment)
     done = [plain]
     print(_progress(plain), flush=True)
-    pruning = _pruning(environment)
-    if pruning:
+    halving = pruning(_help(environment))
+    if halving:
         label = "ours, the worse half dropped after a cycle"
-        done.append(_search(label, [*flags, *pruning], cache, environment)[1])
+        done.append(_search(label, [*flags, *halving], cache, environment)[1])
         print(_progress(done[-1]), flush=True)
     if not trials.empty:
         start = time.perf_counter()
@@ -93,12 +92,15 @@ def _search(label: str, flags: list[str], cache: Path, environment: dict[str, st
     return trials, Whole(label, len(trials), int((trials["status"] == "PRUNED").sum()), seconds)
 
 
-def _pruning(environment: dict[str, str]) -> list[str]:
-    """Return the flags that prune the search stages, if this pipeline has them."""
+def pruning(said: str) -> list[str]:
+    """Return the flags that drop half of the search stages' trials, as far as a help text knows them."""
+    flags = [f"--{stage}.prune" for stage in COUNTS]
+    return [word for flag in flags if flag in said.split() for word in (flag, "0.5")]
+
+
+def _help(environment: dict[str, str]) -> str:
     command = [sys.executable, "-m", "sweeps", "lambda", "--help"]
-    said = subprocess.run(command, env=environment, check=False, capture_output=True, text=True).stdout
-    flags = [f"--{stage}.{PRUNE}" for stage in COUNTS]
-    return [word for flag in flags if flag in said for word in (flag, "0.5")]
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
 
 
 def _progress(whole: Whole) -> str:
