@@ -32,7 +32,7 @@ def publish(out: Path, samples: pd.DataFrame | None, whole: Section | None) -> N
                 save(figure(samples, described), out, "race")
     write_text(out / "race.md", text)
     write_json(out / "manifest.json", manifest(samples))
-    print(f"\n{text}\n{out}/race.md")
+    print("\n" + text.replace("\\", ""), f"{out}/race.md", sep="\n")
 
 
 def manifest(samples: pd.DataFrame | None) -> dict[str, object]:

@@ -103,6 +103,7 @@ def race(
         answer, peak = take_turn(turn, mine)
         limit = {"limit": gauged[turn.round, pins]["limit"]}  # the machine's, whatever the contestant may use of it
         row = sample(turn, mine, answer, peak) | gauged[turn.round, turn.removed] | limit
+        row["pinned"] = turn.removed != pins
         samples.append(row)
         write_csv(out / "race.csv", pd.DataFrame(samples))
         print(_progress(row, rounds), flush=True)

@@ -71,14 +71,14 @@ CONTESTANTS: Mapping[str, Contestant] = {
     "optuna-processes": Contestant(
         "Optuna + PyTorch, 2 processes", "optuna_torch:processes", ("optuna", "torch"), 4, 2.9
     ),
-    "optuna-threads": Contestant("Optuna + PyTorch, n_jobs=2", "optuna_torch:threads", ("optuna", "torch"), 4, 2.1),
+    "optuna-threads": Contestant("Optuna + PyTorch, 2 threads", "optuna_torch:threads", ("optuna", "torch"), 4, 2.1),
     "ray": Contestant("Ray Tune + PyTorch", "ray_tune:race", ("ray", "torch"), 4, 2.4),
     "loader": Contestant("PyTorch with DataLoader", "torch_loop:by_loader", ("torch",), 2, None, one_core=True),
     "numpy": Contestant(
         "NumPy loop in float64", "numpy_loop:worker", ("numpy",), 2, 1.25, one_core=True, openblas=True
     ),
 }
-"""By name; the published figures are those of DESIGN.md, section 3: trial-epochs per second, both cores busy.
+"""By name; the published figures are those of the project's design: trial-epochs per second, both cores busy.
 
 That machine had two AVX-512 cores with a peak of about 220 GFLOP/s each (its limit was about 16). `relative` in tables
 compares a figure's share of the present machine's limit with its share there.

@@ -52,10 +52,15 @@ def worker(job: Job, lambdas: tuple[float, ...]) -> Iterator[Accuracies]:
     torch.manual_seed(1000 * job.seed + round(1e6 * lambdas[0]))
     tensors = Tensors(job)
     shape = (tensors.x.shape[1], job.hidden, int(tensors.y.max()) + 1)
+
+    def untrained() -> Ensemble:
+        return Ensemble([network(*shape, averages=False) for _ in lambdas], lambdas)
+
+    warm = untrained()
     for x, y in islice(tensors.batches(), WARM_UP):
-        Ensemble([network(*shape, averages=False) for _ in lambdas], lambdas).step(x, y, job.eta_min)
+        warm.step(x, y, job.eta_min)
     yield []
-    ensemble = Ensemble([network(*shape, averages=False) for _ in lambdas], lambdas)
+    ensemble = untrained()
     per_epoch, t = -(-len(tensors.x) // job.batch_size), 0
     for _ in range(job.epochs):
         for x, y in tensors.batches():
