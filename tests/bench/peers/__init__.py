@@ -72,7 +72,7 @@ CONTESTANTS: Mapping[str, Contestant] = {
         "Optuna + PyTorch, 2 processes", "optuna_torch:processes", ("optuna", "torch"), 4, 2.9
     ),
     "optuna-threads": Contestant("Optuna + PyTorch, 2 threads", "optuna_torch:threads", ("optuna", "torch"), 4, 2.1),
-    "ray": Contestant("Ray Tune + PyTorch", "ray_tune:race", ("ray", "torch"), 4, 2.4),
+    "ray": Contestant("Ray Tune + PyTorch", "ray_tune:race", ("ray", "torch"), 8, 2.4),
     "loader": Contestant("PyTorch with DataLoader", "torch_loop:by_loader", ("torch",), 2, None, one_core=True),
     "numpy": Contestant(
         "NumPy loop in float64", "numpy_loop:worker", ("numpy",), 2, 1.25, one_core=True, openblas=True
