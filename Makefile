@@ -67,14 +67,14 @@ fix: $(VENV)/dev ## repair what ruff can repair
 	@$(PY) -m ruff check --fix
 	@$(PY) -m ruff format
 
-bench: $(VENV)/dev ## measure the speed of packs, and predicted against actual minutes
+bench: $(VENV)/bench ## measure the speed of packs, predicted against actual minutes, and race against PyTorch, JAX, ...
 	@$(PY) tests/bench $(if $(DATA_DIR),--data-dir '$(DATA_DIR)') $(ARGS)
 
 clean: ## remove caches and build files; never results, data or the environment
 	@rm -rf artifacts/cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -path ./$(VENV) -prune -o -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The environment. $(VENV)/run and $(VENV)/dev are stamps: what is installed, and when. The file `whole` is missing
+# The environment. $(VENV)/run, $(VENV)/dev and $(VENV)/bench are stamps: what is installed, and when. The file `whole` is missing
 # while something is being installed; where it is missing at the start, an interrupted environment is built anew.
 $(VENV)/run: pyproject.toml constraints.txt $(PY)
 	$(call install,.[report])
@@ -82,6 +82,16 @@ $(VENV)/run: pyproject.toml constraints.txt $(PY)
 $(VENV)/dev: pyproject.toml constraints.txt $(PY)
 	$(call install,.[dev])
 	@touch $(VENV)/run
+
+$(VENV)/bench: $(VENV)/dev # peer by peer: one that cannot be had is missing from the race, and the others are not
+	@rm $(VENV)/whole
+	@$(PY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"], sep="\n")' \
+	| while read -r peer; do \
+	  echo "installing $$peer into $(VENV)"; \
+	  $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt "$$peer" \
+	  || echo "note: $$peer cannot be had here and will be missing from the race (to try again: rm $@)"; \
+	done
+	@touch $(VENV)/whole $@
 
 $(PY): # missing, or a link to an interpreter that is gone
 	@rm -rf $(VENV)

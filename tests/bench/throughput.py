@@ -73,6 +73,11 @@ def sgemm_peak() -> float:
     return best
 
 
+def kernel() -> str:
+    """Return the kernel that OpenBLAS has chosen, such as SkylakeX."""
+    return next((pool.get("architecture", "unknown") for pool in blas_pools()), "unknown")
+
+
 def sample(width: int, folder: Path, network: NetworkSpec, start_at: float) -> Sample:
     """Train one pack for two epochs and time the second."""
     with single_thread():
@@ -88,8 +93,7 @@ def sample(width: int, folder: Path, network: NetworkSpec, start_at: float) -> S
         wall, cpu = time.perf_counter(), time.process_time()
         next(epochs)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        kernel = blas_pools()[0].get("architecture", "unknown") if blas_pools() else "unknown"
-        return Sample(wall, cpu - evaluation, evaluation, peak, private_memory(), kernel)
+        return Sample(wall, cpu - evaluation, evaluation, peak, private_memory(), kernel())
 
 
 @contextmanager
