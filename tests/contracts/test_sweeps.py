@@ -113,7 +113,7 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def computing(monkeypatch: pytest.MonkeyPatch, engine: rig.InProcess) -> rig.InProcess:
     """Let commands compute with another engine, and save no figure, which takes longer."""
     monkeypatch.setattr(session, "LokyEngine", lambda _: engine)
-    monkeypatch.setattr(style, "save", lambda *_: None)
+    monkeypatch.setattr(style, "save", lambda *_: ())
     return engine
 
 
