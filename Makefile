@@ -67,7 +67,7 @@ fix: $(VENV)/dev ## repair what ruff can repair
 	@$(PY) -m ruff check --fix
 	@$(PY) -m ruff format
 
-bench: $(VENV)/dev ## measure the speed of packs, and predicted against actual minutes
+bench: $(VENV)/dev ## measure: packs, augmentation, predicted and actual minutes, cost curves and overheads
 	@$(PY) tests/bench $(if $(DATA_DIR),--data-dir '$(DATA_DIR)') $(ARGS)
 
 clean: ## remove caches and build files; never results, data or the environment
