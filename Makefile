@@ -67,7 +67,7 @@ fix: $(VENV)/dev ## repair what ruff can repair
 	@$(PY) -m ruff check --fix
 	@$(PY) -m ruff format
 
-bench: $(VENV)/bench ## measure the speed of packs, predicted against actual minutes, and race against PyTorch, JAX, ...
+bench: $(VENV)/bench ## measure: packs, predicted minutes, cost curves and overheads, a race against PyTorch, JAX, ...
 	@$(PY) tests/bench $(if $(DATA_DIR),--data-dir '$(DATA_DIR)') $(ARGS)
 
 clean: ## remove caches and build files; never results, data or the environment

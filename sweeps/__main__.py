@@ -1,5 +1,6 @@
 """``python -m sweeps``: run one sweep by name, and end with the exit code that says whose turn it is."""
 
+import gc
 import os
 import signal
 import sys
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from sweeps.cli import Entry
 
 BUG = 1
+GARBAGE = 10_000
+"""Objects made between two searches for garbage: what a run reads stays to its end, and is searched in vain."""
 STDOUT, STDERR = 1, 2
 STOPPED = 128  # plus the signal's number, as shells do
 
@@ -26,6 +29,7 @@ def main(argv: Sequence[str] | None = None, sweeps: Mapping[str, "Entry"] = SWEE
     by SIGINT, SIGPIPE and SIGTERM. What went wrong is the first line on stderr; --debug adds the traceback.
     """
     _open_closed_streams()
+    gc.set_threshold(GARBAGE)
     try:
         with _terminable():
             return _explained(list(sys.argv[1:] if argv is None else argv), sweeps)

@@ -30,7 +30,6 @@ from pipeline.spec import (
     ScheduleSpec,
     TrialSpec,
     canonical_json,
-    common,
     digest,
     from_json,
     parameter,
@@ -372,7 +371,7 @@ def test_a_pack_refuses_members_that_differ_in_what_it_shares(name):
 def test_a_pack_accepts_members_that_differ_in_what_is_their_own(name):
     trial, other = pair(name)
     assert Pack((trial, other)).trials == (trial, other)
-    assert common(other) == common(trial) == common(TRIAL)
+    assert other.common == trial.common == TRIAL.common
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,25 @@ def write(path: Path, identity: tuple[str, str], network: Network, prediction: P
 
 
 def is_whole(path: Path, identity: tuple[str, str]) -> bool:
-    """Whether `path` holds, undamaged, the network of what was run: a trial in a pack."""
+    """Whether `path` holds, undamaged, the network of what was run: a trial in a pack.
+
+    A file that was read before and not touched since is not read again.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return _identity(path, status.st_ino, status.st_size, status.st_mtime_ns) == identity
+
+
+@lru_cache(maxsize=100_000)
+def _identity(path: Path, *_stamp: int) -> tuple[str, str] | None:
+    """Return of what run a file holds the network; None where it is damaged."""
     try:
         stored = _arrays(path)
     except DataError:
-        return False
-    return (str(stored["key"]), str(stored["pack_key"])) == identity
+        return None
+    return str(stored["key"]), str(stored["pack_key"])
 
 
 def read(path: Path) -> StoredNetwork:

@@ -6,7 +6,7 @@ Nothing measured (time, memory, cores, cache) may enter: the members of a pack d
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-from pipeline.spec import Pack, TrialSpec, common, positive_integer
+from pipeline.spec import Pack, TrialSpec, positive_integer
 
 PACK_UNITS = 500
 """First-layer units that a pack holds at most: beyond, the wide product gains nothing more."""
@@ -38,7 +38,7 @@ def pack_members(trials: Sequence[TrialSpec], width: int | None = None) -> list[
         positive_integer("pack width", width)
     groups: dict[TrialSpec, list[int]] = {}
     for position, trial in enumerate(trials):
-        groups.setdefault(common(trial), []).append(position)
+        groups.setdefault(trial.common, []).append(position)
     return sorted(members for shared, group in groups.items() for members in _cut(group, _sizes(group, shared, width)))
 
 

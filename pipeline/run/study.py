@@ -53,6 +53,9 @@ HOST_CODES = frozenset(
 )
 """What SQLite answers when the surroundings refuse; everything else means that the file is damaged."""
 
+_READ: dict[tuple[Path, str], tuple[Any, dict[tuple[str, str], Row]]] = {}
+"""By file and stage: the version of the file that was read, and the rows that were in it."""
+
 
 class Study:
     """The trials of one run and the configuration they belong to. A context manager: closing lets go of the file."""
@@ -125,11 +128,18 @@ class Study:
     def rows(self, stage: str) -> dict[tuple[str, str], Row]:
         """Return the rows of a stage by what was run; where a failed trial was tried again, the last one.
 
-        Rows of trials that no plan wants any more stay: a larger budget may have led a stage to other settings.
+        Rows of trials that no plan wants any more stay: a larger budget may have led a stage to other settings. They
+        are read once, by whichever Study of the file is asked first in this process, and again when it was written to.
 
         Raises:
             DataError: a row was not written by us, or was changed since.
         """
+        version = _version(self.path)
+        if version is None or _READ.get((self.path, stage), (None,))[0] != version:
+            _READ[self.path, stage] = version, self._read_rows(stage)
+        return dict(_READ[self.path, stage][1])
+
+    def _read_rows(self, stage: str) -> dict[tuple[str, str], Row]:
         rows: dict[tuple[str, str], Row] = {}
         for trial in self._trials(stage) if stage in self.stages() else ():
             row = self._read(stage, trial)
@@ -296,6 +306,19 @@ def _check_file(path: Path) -> None:
         [(verdict,), *_] = connection.execute("PRAGMA quick_check").fetchall()
     if verdict != "ok":
         raise sqlite3.DatabaseError(verdict)
+
+
+def _version(path: Path) -> Any:
+    """Return what differs after every transaction on the file at `path`; None where that cannot be told.
+
+    The header of an SQLite file counts them, unless they are written ahead to another file
+    (https://www.sqlite.org/fileformat2.html, section 1.3).
+    """
+    status = path.stat()
+    with path.open("rb") as file:
+        header = file.read(100)
+    written_ahead = header[18:19] != b"\x01"
+    return None if written_ahead else (status.st_ino, status.st_size, status.st_mtime_ns, header)
 
 
 def _around(dimension: Dimension, value: Any) -> BaseDistribution:

@@ -22,7 +22,7 @@ from pipeline.spec.network import (
 from pipeline.spec.parameters import PARAMETERS, Setting, parameter, with_setting
 from pipeline.spec.rules import positive, positive_integer
 from pipeline.spec.training import OPTIMIZERS, SCHEDULES, OptimizerSpec, ScheduleSpec
-from pipeline.spec.trial import L2_FACTORS, DataSpec, Pack, TrialSpec, batches, common
+from pipeline.spec.trial import L2_FACTORS, DataSpec, Pack, TrialSpec, batches
 
 __all__ = [
     "ACTIVATIONS",
@@ -57,7 +57,6 @@ __all__ = [
     "TrialSpec",
     "batches",
     "canonical_json",
-    "common",
     "digest",
     "from_json",
     "levels",

@@ -10,11 +10,15 @@ from pipeline.errors import ConfigError, DataError
 
 Value = TypeVar("Value")
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+_NESTED = dict, list, tuple
+
 
 def canonical_json(value: Any) -> str:
     """Return the one JSON text of a frozen value: sorted keys, shortest floats, ``lambda_`` written ``lambda``."""
     plain = _renamed(msgspec.to_builtins(value), "lambda_", "lambda")
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(plain)
 
 
 def plain(value: Any) -> Any:
@@ -40,8 +44,12 @@ def digest(value: Any) -> str:
 
 
 def _renamed(value: Any, old: str, new: str) -> Any:
+    """Return `value` with the keys `old` of all mappings in it called `new`; the many leaves cost no call each."""
     if isinstance(value, dict):
-        return {new if key == old else key: _renamed(item, old, new) for key, item in value.items()}
+        return {
+            new if key == old else key: _renamed(item, old, new) if isinstance(item, _NESTED) else item
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_renamed(item, old, new) for item in value]
+        return [_renamed(item, old, new) if isinstance(item, _NESTED) else item for item in value]
     return value

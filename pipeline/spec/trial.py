@@ -106,6 +106,12 @@ class TrialSpec:
         """The name of this trial: the first 16 hex digits of the SHA-256 of its canonical JSON."""
         return digest(self)
 
+    @cached_property
+    def common(self) -> "TrialSpec":
+        """This trial with everything that may differ inside a pack set to one value."""
+        schedule = dataclasses.replace(self.schedule, eta_min=1.0, eta_max=1.0)
+        return dataclasses.replace(self, lambda_=0.0, l2_factor=1.0, keep=1.0, init=InitSpec(), schedule=schedule)
+
     @property
     def steps_per_epoch(self) -> int:
         """Mini-batches per epoch."""
@@ -137,9 +143,10 @@ class Pack:
 
     def __post_init__(self) -> None:
         require(len(self.trials) > 0, "a pack", "must hold at least one trial", 0)
+        shared = self.trials[0].common
         for trial in self.trials[1:]:
-            if common(trial) != common(self.trials[0]):
-                one, other = plain(common(self.trials[0])), plain(common(trial))
+            if trial.common != shared:
+                one, other = plain(shared), plain(trial.common)
                 parts = ", ".join(part for part in one if one[part] != other[part])
                 raise ConfigError(f"the trials of a pack must share {parts}, got {self.trials[0].key} and {trial.key}")
 
@@ -147,9 +154,3 @@ class Pack:
     def key(self) -> str:
         """The name of this pack: a hash over its members in order."""
         return digest(self)
-
-
-def common(trial: TrialSpec) -> TrialSpec:
-    """Return `trial` with everything that may differ inside a pack set to one value."""
-    schedule = dataclasses.replace(trial.schedule, eta_min=1.0, eta_max=1.0)
-    return dataclasses.replace(trial, lambda_=0.0, l2_factor=1.0, keep=1.0, init=InitSpec(), schedule=schedule)

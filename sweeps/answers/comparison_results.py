@@ -1,10 +1,10 @@
 """What a comparison leaves behind: its tables, its figures, and what they say on the screen."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import chain
 
 import pandas as pd
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from pipeline.blas import single_thread
@@ -55,11 +55,15 @@ def write(answer: Found, finished: Finished, console: Console) -> None:
     lost = [] if tuning is None else [one for one in tuning.records if one.status is Status.DIVERGED]
     if tuning is not None and lost:
         console.print(f"in the choice of learning rates {len(lost)} of {len(tuning.records)} trials diverged")
-    drawn = ((name, figure) for name, figure, _ in figures(answer))
-    shown = pages(answer, tested_split(answer.results, finished))
     told = study(answer)
     sentences = [*tuned(answer, told), *findings(told)]
-    write_answer(answer, finished, console, sentences, chain(drawn, shown), told_lost=True)
+    write_answer(answer, finished, console, sentences, _drawn(answer, finished), told_lost=True)
+
+
+def _drawn(answer: Found, finished: Finished) -> Iterator[tuple[str, Figure]]:
+    """Yield all figures by name; only drawing asks for the rows."""
+    yield from ((name, figure) for name, figure, _ in figures(answer))
+    yield from pages(answer, tested_split(answer.results, finished))
 
 
 def question(config: type[Comparison]) -> Question[Comparison, Compared]:

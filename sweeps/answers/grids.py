@@ -9,12 +9,10 @@ from rich.console import Console
 from pipeline.data import Split
 from pipeline.diagnosis import chance_level
 from pipeline.errors import HostError
-from pipeline.files import make_folder
 from pipeline.records import Chance, Diagnosis, Status
-from pipeline.report import style
 from pipeline.run.stage import StageResult
+from sweeps.answers import drawn
 from sweeps.answers.ended import say_what_ran, write_findings
-from sweeps.folders import FIGURES
 from sweeps.question import Answer, Finished
 
 
@@ -48,14 +46,13 @@ def write_answer(
 ) -> None:
     """Write the findings and the figures (by name), and say what came out; `told_lost`: findings tell what diverged.
 
+    `figures` is iterated over where they have to be drawn.
+
     Raises:
         HostError: no trial completed because trials failed.
     """
     lines = write_findings(finished, findings)
-    console.print("drawing the figures")
-    folder = make_folder(finished.folder / FIGURES)
-    for name, figure in figures:
-        style.save(figure, folder, name)
+    drawn.draw(answer, finished, console, lambda: figures)
     failed = say_what_ran(answer, finished, console)
     ended = [record.status for record in answer.records]
     diverged = ended.count(Status.DIVERGED)

@@ -1,6 +1,7 @@
 """What the lambda search leaves behind besides its tables: best.json, the figures, and a few lines on the screen."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -8,18 +9,18 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from pipeline.errors import HostError
-from pipeline.files import make_folder, write_json
+from pipeline.files import write_json
 from pipeline.records import TrialRecord
-from pipeline.report import images, style
+from pipeline.report import images
 from pipeline.report.tables import summary_table
 from pipeline.run import networks
 from pipeline.run.plan import NETWORKS
-from sweeps.answers import lambda_figures
+from sweeps.answers import drawn, lambda_figures
 from sweeps.answers.ended import say_what_ran
 from sweeps.answers.lambda_conclusion import Found, conclude, last
 from sweeps.answers.lambda_sections import TITLE, sections
 from sweeps.answers.tested import difference_in_words, in_words
-from sweeps.folders import BEST, FIGURES
+from sweeps.folders import BEST
 from sweeps.lambda_search import LambdaSearch, budgets, stages
 from sweeps.question import Finished, Question
 
@@ -48,8 +49,7 @@ def write(answer: Found, finished: Finished, console: Console) -> None:
     """
     best = conclude(answer, _variance(answer, finished))
     write_json(finished.folder / BEST, best)
-    console.print("drawing the figures")
-    draw(answer, finished)
+    draw(answer, finished, console)
     summarise(best, answer, finished, console)
 
 
@@ -61,16 +61,9 @@ def _variance(answer: Found, finished: Finished) -> float | None:
     return round(rotation.share, 4) if rotation else None
 
 
-def draw(answer: Found, finished: Finished) -> None:
+def draw(answer: Found, finished: Finished, console: Console) -> None:
     """Draw every figure of the search; those of the final networks where there is a choice."""
-    folder = make_folder(finished.folder / FIGURES)
-    drawn = dict(_figures(answer, finished))
-    for name in FIGURE_NAMES:
-        if name in drawn:
-            style.save(drawn[name], folder, name)
-        else:  # of an earlier choice, if it is there
-            for suffix in (".png", ".svg"):
-                (folder / f"{name}{suffix}").unlink(missing_ok=True)
+    drawn.draw(answer, finished, console, partial(_figures, answer, finished), FIGURE_NAMES)
 
 
 def _figures(answer: Found, finished: Finished) -> Iterator[tuple[str, Figure]]:

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from pipeline.errors import HostError
-from pipeline.files import make_folder, write_json
-from pipeline.report import style
+from pipeline.files import write_json
 from pipeline.report.tables import summary_table
+from sweeps.answers import drawn
 from sweeps.answers import random_search_figures as figures
 from sweeps.answers import random_search_redrawn as redrawn
 from sweeps.answers.ended import say_what_ran, write_findings
@@ -19,7 +19,7 @@ from sweeps.answers.random_search_findings import findings
 from sweeps.answers.random_search_sections import TITLE, sections
 from sweeps.answers.random_search_study import Found, comparable, completed, how_tested, importances, looked_at
 from sweeps.answers.tested import difference_in_words, in_words
-from sweeps.folders import BEST, FIGURES, FINDINGS
+from sweeps.folders import BEST, FINDINGS
 from sweeps.question import Finished, Question
 from sweeps.random_search import PARAMETERS, SEARCH, RandomSearch, budgets, stages
 
@@ -53,15 +53,7 @@ def write(answer: Found, finished: Finished, console: Console) -> None:
     best = conclude(answer)
     write_json(finished.folder / BEST, best)
     lines = write_findings(finished, findings(answer, best))
-    console.print("drawing the figures")
-    folder = make_folder(finished.folder / FIGURES)
-    made = dict(_figures(answer))
-    for name in FIGURE_NAMES:
-        if name in made:
-            style.save(made[name], folder, name)
-        else:  # of an earlier choice, if it is there
-            for suffix in (".png", ".svg"):
-                (folder / f"{name}{suffix}").unlink(missing_ok=True)
+    drawn.draw(answer, finished, console, lambda: _figures(answer), FIGURE_NAMES)
     summarise(best, lines, answer, finished, console)
 
 

@@ -1,4 +1,4 @@
-"""`make bench` on CIFAR-10: packs, augmentation, predicted and actual minutes, the race, whole searches."""
+"""`make bench` on CIFAR-10: packs, augmentation, predicted and actual minutes, costs, the race, whole searches."""
 
 import os
 from dataclasses import asdict, dataclass
@@ -10,6 +10,7 @@ from typing import Literal
 import pandas as pd
 import tyro
 from augmentation import cost_of_augmentation
+from costs_publish import cost_curves
 from joblib import cpu_count
 from peers import CONTESTANTS
 from peers.job import Job
@@ -25,7 +26,7 @@ from pipeline.spec import NetworkSpec
 from sweeps.depth import NETWORKS, hidden_sizes
 
 Name = Literal[tuple(CONTESTANTS)]
-Part = Literal["packs", "augmentation", "prediction", "race", "whole-sweep"]
+Part = Literal["packs", "augmentation", "prediction", "costs", "race", "whole-sweep"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Bench:
     networks: tuple[str, ...] = (NETWORKS[1], NETWORKS[-1])
     """hidden sizes, such as 50-30-20; by default those of the 3-layer and the 9-layer network"""
     batch_norm: tuple[str, ...] = ("before", "none")
-    widths: tuple[int, ...] = (1, 4, 10)
+    widths: tuple[int, ...] = (1, 4, 8, 10)
     """networks per pack"""
     rounds: int = 3
     sweeps: tuple[str, ...] = ("lambda", "depth", "init-sensitivity")
@@ -56,7 +57,7 @@ class Bench:
     """of the whole search, in epochs: a trial takes four times as many"""
     cache: Path = Path("artifacts/cache")
     out: Path = Path("artifacts/bench")
-    """the race is written into a folder of the hour in it"""
+    """the cost curves are written into its folder costs, the race into a folder of the hour"""
 
     def measures(self, part: Part) -> bool:
         """Whether a part is asked for."""
@@ -70,8 +71,8 @@ def main() -> None:
     folder = data.prepare(dataset, data.data_spec(dataset, 0.1, opens_test=False), bench.cache)
     for val_fraction in (0.02, 0.1):  # of the stages that open the test set: their rows are made here, and not timed
         data.prepare(dataset, data.data_spec(dataset, val_fraction, opens_test=True), bench.cache)
+    where = ["--dataset", "cifar10", *(["--data-dir", str(bench.data_dir)] if bench.data_dir else [])]
     del dataset
-    where = ["--data-dir", str(bench.data_dir)] if bench.data_dir else []
     if bench.measures("packs"):
         _packs(bench, folder)
     if bench.measures("augmentation"):
@@ -79,9 +80,11 @@ def main() -> None:
     if bench.measures("prediction"):
         print()
         for sweep, scale in product(bench.sweeps, bench.scales):
-            predicted_over_actual(sweep, ["--dataset", "cifar10", *where, "--scale", scale], bench.cache)
+            predicted_over_actual(sweep, [*where, "--scale", scale], bench.cache)
+    if bench.measures("costs"):
+        cost_curves(folder, where, bench.cache, cores=cpu_count(), rounds=bench.rounds, out=bench.out / "costs")
     if bench.measures("race") or bench.measures("whole-sweep"):
-        _race(bench, folder, ["--dataset", "cifar10", *where])
+        _race(bench, folder, where)
 
 
 def _packs(bench: Bench, folder: Path) -> None:

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 
-def private_memory() -> int:
-    """Return the bytes of memory (USS) that this process shares with nobody; 0 where the system does not say (macOS).
+def private_memory(process: int | str = "self") -> int:
+    """Return the bytes of memory (USS) that a process shares with nobody; 0 where the system does not say (macOS).
 
     Mapped rows do not count: theirs are the file cache's pages, private only while nobody else has them open.
     """
     try:
-        lines = Path("/proc/self/smaps").read_text().splitlines()
+        lines = Path(f"/proc/{process}/smaps").read_text().splitlines()
     except OSError:
         return 0
     kilobytes, counts = 0, True

@@ -23,9 +23,9 @@ from peers.clock import memory
 from peers.job import REFERENCE, Job, lambdas
 from throughput import PINS, flops, kernel, pack_of, pool, sgemm_peak
 
+from pipeline.blas import single_thread
 from pipeline.data import open_split
 from pipeline.report.tables import write_csv
-from pipeline.run.blas import single_thread
 from pipeline.spec import NetworkSpec
 
 HERE = Path(__file__).parent

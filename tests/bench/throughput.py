@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +21,9 @@ from private_memory import private_memory
 
 from pipeline.blas import blas_pools, single_thread
 from pipeline.data import Split, open_split
+from pipeline.evaluate import measure as evaluate
 from pipeline.spec import NetworkSpec, Pack, ScheduleSpec, TrialSpec
-from pipeline.train import train
+from pipeline.train import CURVE_ROWS, EpochReport, train
 
 PINS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Variables that slow OpenBLAS down where they are set to an older processor's."""
@@ -32,9 +33,10 @@ PEAK_SIZES = (1024, 1536, 2048)
 
 @dataclass(frozen=True)
 class Sample:
-    """One process, one round: wall and CPU seconds of one training epoch, evaluation aside; GFLOP/s; bytes."""
+    """One process, one round: wall seconds of an epoch; wall and CPU seconds without evaluation; GFLOP/s; bytes."""
 
     wall: float
+    steps_wall: float
     cpu: float
     evaluation_cpu: float
     peak: float
@@ -42,9 +44,9 @@ class Sample:
     kernel: str
 
 
-def pack_of(width: int, split: Split, network: NetworkSpec) -> Pack:
+def pack_of(width: int, split: Split, network: NetworkSpec, batch_size: int = 100) -> Pack:
     """Return a pack of `width` lambdas on a log scale, two epochs long."""
-    base = TrialSpec(split.spec, network, schedule=ScheduleSpec(step_size=1, cycles=1))
+    base = TrialSpec(split.spec, network, schedule=ScheduleSpec(step_size=1, cycles=1), batch_size=batch_size)
     lambdas = np.geomspace(1e-4, 1e-1, width).tolist()
     return Pack(tuple(dataclasses.replace(base, lambda_=lambda_) for lambda_ in lambdas))
 
@@ -57,11 +59,11 @@ def flops(spec: TrialSpec) -> float:
     return 2.0 * spec.data.n_train * products
 
 
-def sgemm_peak() -> float:
-    """Return the GFLOP/s of a large float32 product on one thread, the best of three sizes, by CPU time."""
+def sgemm_peak(sizes: Sequence[int] = PEAK_SIZES) -> float:
+    """Return the GFLOP/s of a large float32 product on one thread, the best of the sizes, by CPU time."""
     rng = np.random.default_rng(0)
     best = 0.0
-    for size in PEAK_SIZES:
+    for size in sizes:
         a, b = (rng.standard_normal((size, size), dtype=np.float32) for _ in "ab")
         out = a @ b
         times = []
@@ -81,19 +83,34 @@ def kernel() -> str:
 def sample(width: int, folder: Path, network: NetworkSpec, start_at: float) -> Sample:
     """Train one pack for two epochs and time the second."""
     with single_thread():
-        peak = sgemm_peak()
         split = open_split(folder)
-        epochs = train(pack_of(width, split, network), split)
-        while time.time() < start_at:  # all processes begin together
-            time.sleep(0.001)
-        before = time.process_time()
-        next(epochs)
-        evaluation = time.process_time() - before
-        next(epochs)
-        wall, cpu = time.perf_counter(), time.process_time()
-        next(epochs)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        return Sample(wall, cpu - evaluation, evaluation, peak, private_memory(), kernel())
+        return second_epoch(pack_of(width, split, network), split, start_at, sgemm_peak())
+
+
+def second_epoch(pack: Pack, split: Split, start_at: float, peak: float) -> Sample:
+    """Train a pack for two epochs, beginning with all others at `start_at`, and time the second without evaluation.
+
+    `peak` are the GFLOP/s of SGEMM. Call it inside `single_thread`.
+    """
+    epochs = train(pack, split)
+    while time.time() < start_at:  # all processes begin together
+        time.sleep(0.001)
+    next(epochs)
+    next(epochs)
+    wall, cpu = time.perf_counter(), time.process_time()
+    report = next(epochs)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    evaluation, evaluation_cpu = _evaluation(report, split)
+    return Sample(wall, wall - evaluation, cpu - evaluation_cpu, evaluation_cpu, peak, private_memory(), kernel())
+
+
+def _evaluation(report: EpochReport, split: Split) -> tuple[float, float]:
+    """Return wall and CPU seconds of what `report` took: the same measurements, made again."""
+    penalties = np.zeros(report.network.size)
+    wall, cpu = time.perf_counter(), time.process_time()
+    for x, y in ((split.x_train[:CURVE_ROWS], split.y_train[:CURVE_ROWS]), (split.x_val, split.y_val)):
+        evaluate(report.network, x, y, report.statistics, penalties)
+    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 @contextmanager

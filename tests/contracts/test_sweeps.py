@@ -113,7 +113,7 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def computing(monkeypatch: pytest.MonkeyPatch, engine: rig.InProcess) -> rig.InProcess:
     """Let commands compute with another engine, and save no figure, which takes longer."""
     monkeypatch.setattr(session, "LokyEngine", lambda _: engine)
-    monkeypatch.setattr(style, "save", lambda *_: None)
+    monkeypatch.setattr(style, "save", lambda *_: ())
     return engine
 
 
@@ -136,7 +136,7 @@ def test_there_is_a_sweep_to_test() -> None:
 
 def test_it_leaves_every_file_that_users_rely_on_and_no_other(finished: Finished) -> None:
     keeps = any(result.stage.keeps_networks for result in finished.answer.results)
-    others = {"study.db", "manifest.json", "timings.csv", "figures"} | ({"networks"} if keeps else set())
+    others = {"study.db", "manifest.json", "timings.csv", "figures", ".drawn.json"} | ({"networks"} if keeps else set())
     assert "summary.csv" in finished.decided
     assert {path.name for path in finished.folder.iterdir()} - {".lock"} == finished.decided | others
 

@@ -13,6 +13,7 @@ from pipeline.core.layers import Moments
 from pipeline.core.network import Network
 from pipeline.errors import DataError, HostError
 from pipeline.evaluate import Prediction
+from pipeline.run import networks
 from pipeline.run.networks import is_whole, keep_only, read, write
 from pipeline.spec import InitSpec, NetworkSpec
 
@@ -164,3 +165,15 @@ def test_the_wanted_networks_stay_and_files_of_other_names_are_somebody_elses(tm
 def test_without_a_folder_there_is_nothing_to_remove(tmp_path: Path) -> None:
     keep_only(tmp_path / "missing", [1])
     assert not (tmp_path / "missing").exists()
+
+
+def test_a_file_is_read_once_until_it_is_written_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_: list[Path] = []
+    arrays = networks._arrays
+    monkeypatch.setattr(networks, "_arrays", lambda path: read_.append(path) or arrays(path))
+    for identity, whole in ((IDENTITY, True), (IDENTITY[::-1], False), (IDENTITY, True)):
+        assert is_whole(path, identity) is whole
+    assert read_ == [path]
+    write(path, IDENTITY[::-1], NETWORK, PREDICTION, 0)
+    assert is_whole(path, IDENTITY[::-1])
+    assert read_ == [path] * 2

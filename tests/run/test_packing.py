@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError
 from pipeline.run.packing import into_packs, pack_members, pack_sizes
-from pipeline.spec import DataSpec, NetworkSpec, TrialSpec, common, with_setting
+from pipeline.spec import DataSpec, NetworkSpec, TrialSpec, with_setting
 
 REPEATABLE = hypothesis.settings(deadline=None, derandomize=True, database=None)
 DATA = DataSpec("digits", "d1", inputs=64, classes=10, n_train=1000, n_val=100, n_test=0)
@@ -111,4 +111,4 @@ def test_every_trial_is_in_exactly_one_pack_with_its_like_in_plan_order(choice, 
     assert packs == sorted(packs)
     for members in packs:
         assert list(members) == sorted(members)
-        assert len({common(plan[position]) for position in members}) == 1
+        assert len({plan[position].common for position in members}) == 1

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import logging.handlers
+import os
 import queue
 import sqlite3
 from collections.abc import Iterator
@@ -312,3 +313,58 @@ def test_a_row_is_canonical_whoever_made_the_record(study: Study) -> None:
     assert stored.record.spec.key == row(0).record.spec.key
     assert canonical_json(stored) == canonical_json(row(0))  # with and without its key having been asked for
     assert dataclasses.asdict(stored) == dataclasses.asdict(row(0))
+
+
+@pytest.fixture
+def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The stages whose rows were read from the file, again for every reading."""
+    read: list[str] = []
+    trials = Study._trials
+
+    def noted(self: Study, stage: str) -> list[optuna.trial.FrozenTrial]:
+        read.append(stage)
+        return trials(self, stage)
+
+    monkeypatch.setattr(Study, "_trials", noted)
+    return read
+
+
+def test_rows_are_read_once_whoever_asks_until_somebody_writes(study: Study, path: Path, readings: list[str]) -> None:
+    study.add(row(0))
+    for asking in (study, reopened(path), study):
+        assert asking.rows("coarse") == {row(0).identity: row(0)}
+    assert readings == ["coarse"]
+    with reopened(path) as other:
+        other.add(row(1))
+    assert len(study.rows("coarse")) == len(reopened(path).rows("coarse")) == 2
+    assert readings == ["coarse"] * 2
+
+
+def test_what_is_asked_for_may_be_changed_by_whoever_asked(study: Study) -> None:
+    study.add(row(0))
+    study.rows("coarse").clear()
+    assert len(study.rows("coarse")) == 1
+
+
+def test_a_file_that_was_edited_is_read_again_though_size_and_times_are_the_same(
+    study: Study, path: Path, readings: list[str]
+) -> None:
+    study.add(row(0))
+    study.rows("coarse")
+    status = path.stat()
+    edit(path, "UPDATE trials SET number = 7")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    study.rows("coarse")
+    assert readings == ["coarse"] * 2
+
+
+def test_a_file_that_is_written_ahead_elsewhere_is_read_whenever_it_is_asked_for(
+    study: Study, path: Path, readings: list[str]
+) -> None:
+    study.add(row(0))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    for times in (1, 2):
+        study.rows("coarse")
+        assert readings == ["coarse"] * times

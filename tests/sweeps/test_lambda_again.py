@@ -4,6 +4,8 @@ import dataclasses
 import json
 import re
 import shutil
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,8 +14,11 @@ import pytest
 import rig
 from lambda_runs import EXPORTS, engine, exported, folder_of, rows, run
 
+from pipeline.data import cache
 from pipeline.files import lock
+from pipeline.run import networks, study
 from pipeline.run.provenance import provenance
+from pipeline.run.study import Study
 from sweeps.__main__ import main
 
 Capture: TypeAlias = pytest.CaptureFixture[str]
@@ -31,6 +36,29 @@ def test_the_second_run_says_that_all_is_there_and_leaves_every_byte(
     output = capsys.readouterr().out
     for line in ("coarse: all 8 trials are present", "refine: all 8 trials", "all trials are present; nothing to run"):
         assert line in output
+
+
+def test_a_complete_search_reads_the_store_and_every_network_once_and_no_rows_of_data(
+    npz: Path, copied: Path, drawn: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(npz, copied)  # which draws
+    asked: Counter[str] = Counter()
+
+    def counted(owner: Any, name: str, told: Callable[..., str]) -> None:
+        original = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *each: asked.update([told(*each)]) or original(*each))
+
+    counted(Study, "_trials", lambda _study, stage: stage)
+    counted(networks, "_arrays", lambda path: path.name)
+    counted(networks, "is_whole", lambda *_: "is_whole")
+    counted(cache, "_read_sha256", lambda *_: "rows of data")
+    networks._identity.cache_clear()
+    study._READ.clear()
+    engine(monkeypatch, rig.forbidden())
+    run(npz, copied)
+    names = [path.name for path in (folder_of(copied) / "networks").iterdir()]
+    assert asked.pop("is_whole") > len(names) > 0  # which are asked for again and again
+    assert asked == Counter(["coarse", "coarse-2", "coarse-3", "refine", "final", *names])
 
 
 @pytest.mark.parametrize(
