@@ -30,7 +30,7 @@ def threads(job: Job, clock: Clock) -> Accuracies:
     torch.set_num_threads(1)
     torch.manual_seed(job.seed)
     tensors = Tensors(job)
-    warm_up(job, tensors)
+    _warm_up(job, tensors)
     study = _study(job, None)
     done: Accuracies = []
     with clock:
@@ -53,12 +53,19 @@ def _worker(job: Job, lambdas: tuple[float, ...], path: str) -> Iterator[Accurac
     torch.set_num_threads(1)
     torch.manual_seed(1000 * job.seed + round(1e6 * lambdas[0]))
     tensors = Tensors(job)
-    warm_up(job, tensors)
+    _warm_up(job, tensors)
     study = optuna.load_study(study_name=NAME, storage=JournalStorage(JournalFileBackend(path)))
     done: Accuracies = []
     yield done
     study.optimize(partial(_objective, job=job, tensors=tensors, done=done), len(lambdas))
     yield done
+
+
+def _warm_up(job: Job, tensors: Tensors) -> None:
+    """Take some steps, and let Optuna load what it loads late."""
+    warm_up(job, tensors)
+    if job.warm:
+        optuna.create_study().optimize(lambda trial: trial.suggest_float("lambda", 0, 1), n_trials=1)
 
 
 def _objective(trial: optuna.Trial, job: Job, tensors: Tensors, done: Accuracies) -> float:
