@@ -110,6 +110,12 @@ MUTATIONS = [
     ),
     Mutation("Xavier uses He's scale", "core/initialise.py", "np.sqrt(1 / fan_in)", "np.sqrt(2 / fan_in)"),
     Mutation(
+        "weights on the first of many inputs are scaled up",
+        "core/initialise.py",
+        "[fan_in or inputs, *spec.hidden]",
+        "[inputs, *spec.hidden]",
+    ),
+    Mutation(
         "every trial draws weights of its own",
         "core/initialise.py",
         "weight[trial] = normals * ",

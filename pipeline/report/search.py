@@ -22,6 +22,10 @@ COLORS = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE, style.ORANGE)
 MARKERS = ("o", "s", "^", "D", "v")
 DROPPED: Mapping[str, Any] = {"markersize": 4, "markerfacecolor": "none", "markeredgewidth": 0.9}
 """How a replicate is drawn whose lambda was dropped at the end of a cycle: hollow."""
+
+LONG = 40
+"""Characters of an entry of the legend of which no three stand side by side."""
+
 MARK_LINES: tuple[Literal["-", "--"], ...] = ("-", "--")
 
 
@@ -73,7 +77,9 @@ def lambda_search(
             _search_panel(axes, stages, marks, interval if axes is panels[0] else None, limits)
             axes.set_title(name if len(ranges) > 1 else "")
             axes.set_ylabel("validation accuracy (%)")
-        figure.legend(handles=_search_legend(stages, marks, interval), loc="outside lower center", ncols=3)
+        handles = _search_legend(stages, marks, interval)
+        long = max(len(str(handle.get_label())) for handle in handles) > LONG
+        figure.legend(handles=handles, loc="outside lower center", ncols=2 if long else 3)
     return figure
 
 

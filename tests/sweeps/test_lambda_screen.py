@@ -163,6 +163,11 @@ def test_the_figure_of_the_search_says_approximate_and_the_final_one_does_not(sc
     words = [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
     assert any("3 principal components (approximate) / all features" in text for text in words)
     assert any(text.startswith("coarse-approximate: mean over 2 replicates") for text in words)
+    figure.draw_without_rendering()
+    [legend] = figure.legends
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.x1
     assert "approximate" not in style.describe(answer.results[-1].records)
 
 
