@@ -192,7 +192,8 @@ def test_float32_stays_near_float64_over_a_few_steps():
 def test_settings_share_their_start_and_their_batches_so_that_twins_stay_twins():
     member = trial(DATA)
     for picture in run(Pack((member, member)), DATA):
-        assert_same_bits(lanes(picture, [0]), lanes(picture, [1]))
+        # not bit for bit: which kernel of the BLAS computes a lane depends on its place in the wide product
+        assert_close(lanes(picture, [0]), lanes(picture, [1]))
 
 
 # Divergence
