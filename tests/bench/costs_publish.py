@@ -49,7 +49,7 @@ def cost_curves(rows: Path, where: Sequence[str], cache: Path, *, cores: int, ro
         held = [memory((*flags, f"--run=of-{workers}"), workers) for workers in WORKERS]
     write_csv(out / "overheads.csv", _frame(reached, held))
     label = f"without {' and '.join(removed)}" if removed else "as found"
-    write_json(out / "manifest.json", manifest(label, samples["kernel"]))
+    write_json(out / "manifest.json", manifest({label: samples["kernel"]}))
     publish(samples, reached, held, cores=cores, label=label, out=out)
 
 

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,17 +12,17 @@ from throughput import PINS
 from pipeline.run.provenance import provenance
 
 
-def manifest(label: str, kernels: Iterable[str]) -> dict[str, object]:
-    """Return machine, versions and environment; `label` says which variables were removed where packs trained."""
+def manifest(kernels: Mapping[str, Iterable[str]], **more: object) -> dict[str, object]:
+    """Return machine, versions and environment; the kernels of the BLAS by the label of the environment they ran in."""
     return {
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": processor(),
         "cores": os.cpu_count(),
         "system": platform.platform(),
         "pins as found": {name: os.environ[name] for name in PINS if name in os.environ},
-        "environment": label,
-        "kernels": sorted(set(kernels)),
+        "kernels": {label: sorted(set(names)) for label, names in kernels.items()},
         "pipeline": asdict(provenance()),
+        **more,
     }
 
 
