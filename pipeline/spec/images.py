@@ -1,8 +1,6 @@
 """What is done to images in training, and by which statistics and on which images networks are evaluated."""
 
-import dataclasses
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from pipeline.errors import one_of, require
 from pipeline.spec.rules import positive_integer
@@ -41,10 +39,10 @@ class AugmentSpec:
         }
         return ", ".join(f"{name}{value}" for name, value in said.items()) or "none"
 
-    @cached_property
+    @property
     def active(self) -> bool:
         """Whether anything changes."""
-        return self != AugmentSpec()
+        return any(vars(self).values())
 
 
 @dataclass(frozen=True)
