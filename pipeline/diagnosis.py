@@ -40,7 +40,7 @@ def initial_spreads(records: Iterable[TrialRecord], split: Split) -> Iterator[Sp
             network = Network.create(
                 spec.network, data.columns, data.classes, [spec.init], spec.init_seed, fan_in=data.inputs
             )
-        spreads = layer_spreads(network, split.x_train[:ROWS], split.y_train[:ROWS])
+        spreads = layer_spreads(network, np.asarray(split.x_train[:ROWS]), split.y_train[:ROWS])
         activations, gradients = (tuple(part[0].tolist()) for part in (spreads.activations, spreads.gradients))
         if np.isfinite([*activations, *gradients]).all():
             yield Spread(spec.init, spec.network.batch_norm, record.replicate, activations, gradients, spec.key)

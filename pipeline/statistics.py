@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.core.affine import Array
 from pipeline.core.network import Network, Statistics
 from pipeline.data.augment import Changes, PixelScale, changed
+from pipeline.data.rows import StandardRows
 from pipeline.evaluate import CHUNK, Rows
 from pipeline.spec import EvaluationSpec
 
@@ -51,9 +52,9 @@ def refreshes(spec: EvaluationSpec, steps: int, last: bool) -> frozenset[int]:
     return frozenset((*during, steps) if last else during)
 
 
-def estimate(network: Network, x_train: Array, spec: EvaluationSpec) -> Statistics:
+def estimate(network: Network, x_train: StandardRows, spec: EvaluationSpec) -> Statistics:
     """Return the statistics of the first training rows (n, D), as many as `spec` says, as one batch."""
-    return network.statistics(np.asarray(x_train[: spec.rows], network.spec.dtype))
+    return network.statistics(x_train[: spec.rows])
 
 
 def statistics_for(
@@ -77,5 +78,5 @@ def _adapted(network: Network, x: Rows, spec: EvaluationSpec, scale: PixelScale)
     rows: Array = np.empty((len(x), len(scale.mean)), network.spec.dtype)
     for start in range(0, len(x), CHUNK):
         part = slice(start, start + CHUNK)
-        rows[part] = changed(x[part], changes.of(part), scale) if spec.augment.active else x[part]
+        rows[part] = changed(np.asarray(x[part]), changes.of(part), scale) if spec.augment.active else x[part]
     return network.statistics(rows)

@@ -15,6 +15,7 @@ from pipeline.core.network import Masks, Network, Statistics, of_trials
 from pipeline.core.optimizers import OPTIMIZERS, State
 from pipeline.core.schedules import SCHEDULES
 from pipeline.data.augment import PixelScale, augment
+from pipeline.data.rows import gather
 from pipeline.data.split import Split
 from pipeline.evaluate import Measurement, measure
 from pipeline.spec import Pack, TrialSpec, batches
@@ -212,8 +213,7 @@ def _epoch(run: _Run, split: Split, epoch: int) -> None:
             if step in due:
                 run.estimated = estimate(network, split.x_train, shared.evaluation)
             rows = order[batch]
-            # "clip" spares NumPy a buffer; a permutation has no index to clip
-            x = np.take(split.x_train, rows, axis=0, out=buffer[: len(rows)], mode="clip")
+            x = gather(split.x_train, rows, out=buffer[: len(rows)])
             x = augment(x, shared.augment, run.scale, run.images)
             loss, gradients, statistics, accuracy = network.loss_and_gradients(
                 x.astype(shared.network.dtype, copy=False), split.y_train[rows], run.lambda_, run.masks(len(rows))
@@ -252,7 +252,7 @@ def _report(run: _Run, split: Split, epoch: int) -> EpochReport:
                 statistics_for(network, part, statistics, shared.evaluation, run.scale) for part in (x, split.x_val)
             )
         else:
-            of_train = of_val = network.statistics(np.asarray(x, shared.network.dtype))
+            of_train = of_val = network.statistics(x)
     train_values = measure(network, x, labels, of_train, penalties)
     val_values = measure(network, split.x_val, split.y_val, of_val, penalties)
     lost: dict[int, Divergence] = {}

@@ -117,7 +117,7 @@ def run(question: Question[Config, Conclusion], config: Config, options: Options
     packs = [pack for need in needs for pack in need.packs]
     workers = fitting_workers(packs, options.workers, usable_memory(), console.print)
     if options.plan:
-        for line in price(needs, LokyEngine(workers), workers).lines():
+        for line in price(needs, LokyEngine(workers), workers, as_bytes=source.found.as_bytes).lines():
             console.print(line)
         return
     for rows in dict.fromkeys(need.stage.fixed.data for need in needs if need.packs):

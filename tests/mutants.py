@@ -23,6 +23,7 @@ TESTS = (
     *(f"tests/{name}.py" for name in ("test_train_oracle", "test_train", "test_train_dropout", "test_evaluate")),
     *_files("core/test_*.py"),
     *_files("contracts/*_contract.py"),  # those of the core's tables
+    "tests/data/test_rows.py",
 )
 """The oracle, which notices most, comes first."""
 

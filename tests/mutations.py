@@ -191,7 +191,10 @@ MUTATIONS = [
         "self.batch_losses[: len(kept)]",
     ),
     Mutation(
-        "a loss is recorded a step late", "train.py", "run.batch_losses[:, step],", "run.batch_losses[:, step - 1],"
+        "a loss is recorded a step late",
+        "train.py",
+        "            run.batch_losses[:, step],",
+        "            run.batch_losses[:, step - 1],",
     ),
     Mutation(
         "a mini-batch's accuracy counts ties as right",
@@ -343,4 +346,13 @@ MUTATIONS = [
         "    for step in range(len(cuts)) if",
         "    for step in (len(cuts) - 1,) if",
     ),
+    Mutation("only the first part of many inputs is met", "core/affine.py", "range(0, x.shape[0], AT_ONCE)", "(0,)"),
+    Mutation(
+        "bytes are scaled before they are centred",
+        "data/rows.py",
+        "            rows -= self.mean\n            rows *= self.scale\n",
+        "            rows *= self.scale\n            rows -= self.mean\n",
+    ),
+    Mutation("a byte that never changes is divided by 1", "data/rows.py", "np.zeros_like(std)", "np.ones_like(std)"),
+    Mutation("bytes beyond the first block are left as they are", "data/rows.py", "len(out), BLOCK)", "BLOCK, BLOCK)"),
 ]

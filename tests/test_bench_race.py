@@ -12,15 +12,17 @@ import pytest
 import race
 import race_figure
 import whole_sweep
+from float_rows import float_rows
 from peers import CONTESTANTS, OURS, Contestant
 from peers.__main__ import Answer, turn
 from peers.clock import Clock, cpu_seconds, memory, tree
 from peers.job import Job, lambdas
+from peers.job import rows as read_rows
 from race import FOUND, Turn, environments, turns
 from race_table import absent, document, faults, standings
 from rig import dataset
 
-from pipeline.data import data_spec, prepare
+from pipeline.data import data_spec, digits, open_split, prepare
 from pipeline.report.markdown import markdown
 from pipeline.report.style import house_style
 from sweeps import SWEEPS
@@ -31,13 +33,26 @@ FREE = "without OPENBLAS_CORETYPE"
 
 
 def job(folder: Path, n: int = 2) -> Job:
-    return Job(str(folder), lambdas(n), 1, step_size=1, hidden=(4,), batch_size=20)
+    return Job(str(folder), lambdas(n), 1, step_size=1, hidden=(4,), batch_size=20, split=str(folder))
 
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = dataset()
     return prepare(data, data_spec(data, 0.1, opens_test=False), tmp_path_factory.mktemp("cache"))
+
+
+def test_others_get_rows_of_bytes_as_floats_and_the_pipeline_its_own(tmp_path):
+    data = digits.load()
+    folder = prepare(data, data_spec(data, 0.1, opens_test=False), tmp_path)
+    split, job = open_split(folder), Job(str(float_rows(folder, tmp_path)), (), 1, split=str(folder))
+    for mapped in (False, True):
+        given = read_rows(job, mapped)
+        for part, x, y in (("train", given.x, given.y), ("val", given.x_val, given.y_val)):
+            assert x.dtype == np.float32
+            np.testing.assert_array_equal(x, getattr(split, f"x_{part}"))
+            np.testing.assert_array_equal(y, getattr(split, f"y_{part}"))
+    assert Path(job.folder).parent.parent == tmp_path
 
 
 def test_lambdas_lie_on_a_log_grid_but_for_the_one_that_is_compared():

@@ -6,13 +6,27 @@ is a matrix that the BLAS takes as it is.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy.linalg import get_blas_funcs
 
 Array = NDArray[np.floating[Any]]
+
+
+class Rows(Protocol):
+    """Inputs (B, D) that trials share: an array, or what makes them where they are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(B, D)."""
+
+    def __getitem__(self, part: slice, /) -> Any: ...
+
+
+AT_ONCE = 1000
+"""Inputs of one wide product: enough for the BLAS, few enough for memory where they are made for it."""
 
 
 def empty(M: int, B: int, H: int, dtype: DTypeLike) -> Array:
@@ -56,23 +70,25 @@ def empty_by_unit(M: int, B: int, H: int, dtype: DTypeLike) -> Array:
 
 
 def affine(
-    x: Array, weight: Array, bias: Array | None = None, scale: Array | None = None, *, by_unit: bool = False
+    x: Array | Rows, weight: Array, bias: Array | None = None, scale: Array | None = None, *, by_unit: bool = False
 ) -> Array:
     """Return x W + b, equation (12), shape (M, B, H).
 
     Args:
-        x: (B, D) where the trials share their input, (M, B, D) where each has its own.
+        x: (B, D) where the trials share their input, in any precision; (M, B, D) where each has its own.
         weight: (M, D, H); in the layout of `empty` where the input is shared.
         bias: (M, H), or None for a layer without one.
         scale: (M,), where `weight` is V and W = scale * V; see `WeightGradient`. The input is shared.
         by_unit: lay the result as `empty_by_unit` does, where each trial has its own input.
     """
     M, _, H = weight.shape
-    out = (empty_by_unit if by_unit and x.ndim == 3 else empty)(M, x.shape[-2], H, weight.dtype)
-    if x.ndim == 2:
-        np.matmul(x, wide(weight), out=wide(out))
-    else:
+    out = (empty_by_unit if by_unit and len(x.shape) == 3 else empty)(M, x.shape[-2], H, weight.dtype)
+    if isinstance(x, np.ndarray) and x.ndim == 3:
         np.matmul(x, weight, out=out)
+    else:
+        for start in range(0, x.shape[0], AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            np.matmul(np.asarray(x[part], weight.dtype), wide(weight), out=wide(out)[part])
     if scale is not None:
         scaled = wide(out)
         scaled *= _per_unit(scale, H, out.dtype)

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
-from pipeline.core.affine import Array, Gradient, WeightGradient, affine, fold, input_gradient, laid_wide
+from pipeline.core.affine import Array, Gradient, Rows, WeightGradient, affine, fold, input_gradient, laid_wide
 from pipeline.core.initialise import initialise
 from pipeline.core.layers import (
     ACTIVATIONS,
@@ -125,11 +125,11 @@ class Network:
                 outputs[-2] = outputs[0]  # no longer needed: spares the memory
         return self._scores(outputs[-1])
 
-    def statistics(self, x: Array) -> Statistics:
-        """Return the statistics of rows x (B, D) taken as one batch; nothing is changed."""
+    def statistics(self, x: Array | Rows) -> Statistics:
+        """Return the statistics of rows x (B, D), in any precision, taken as one batch; nothing is changed."""
         if self.spec.batch_norm == "none":
             return {}  # spares a forward pass for nothing, after every epoch
-        outputs: list[Array] = [x]
+        outputs = [cast(Array, x)]  # which the first affine map alone looks at, a part at a time
         found: dict[int, Moments] = {}
         for layer in range(1, self.depth):  # as in `_hidden`, but without keeping every layer: x may have many rows
             kept, out = self._layer(layer, outputs, None, None)

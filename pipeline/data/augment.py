@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.split import Floats, Split
+from pipeline.data.rows import Floats
+from pipeline.data.split import Split
 from pipeline.spec import AugmentSpec
 
 PART = 20

@@ -19,15 +19,18 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.blas import kernels, libraries, single_thread
-from pipeline.data.dataset import Dataset
+from pipeline.data.dataset import Dataset, Pixels
 from pipeline.data.rotation import AT_ONCE, Rotation, principal_axes
-from pipeline.data.split import Floats, Split, rows_of
-from pipeline.data.standardise import moments, standardised
+from pipeline.data.rows import ByteRows, StandardRows
+from pipeline.data.split import Split, rows_of
+from pipeline.data.standardise import in_parts, moments, standardised
 from pipeline.errors import DataError, require
 from pipeline.files import atomic, make_folder, sync_folder, unwritable, write_text
 from pipeline.spec import DataSpec, canonical_json, from_json
 
 _DESCRIPTION = "split.json"
+
+_BYTES, _FLOATS = "|u1", "<f4"
 
 
 @dataclass(frozen=True)
@@ -40,24 +43,28 @@ class _File:
 
 @dataclass(frozen=True)
 class _Description:
-    """What a folder of the cache holds, file by file, and the BLAS that rotated it, which decides the last bits."""
+    """What a folder of the cache holds, file by file; the type of rows (uint8 ones are not standardised yet).
+
+    `rotated_by` is the BLAS that rotated them, which decides the last bits.
+    """
 
     spec: DataSpec
     shape: tuple[int, ...]
     classes: tuple[str, ...]
     pixel_range: tuple[float, float]
+    dtype: str
     files: dict[str, _File]
     rotated_by: str = ""
 
 
 def prepare(dataset: Dataset, spec: DataSpec, cache: Path) -> Path:
-    """Return the folder in `cache` with the standardised rows of the split `spec`, writing it where it is not whole.
+    """Return the folder in `cache` with the rows of the split `spec`, writing it where it is not whole.
 
-    float32 rows x_*.npy (B, D), int64 labels y_*.npy (B,), mean.npy and std.npy (D,) of the training rows. With
-    components rows are (B, r), and axes.npy, variances.npy and total.npy are those of a Rotation. A split that keeps
-    the test set closed has no test rows on disk. The folder appears whole or not at all; processes that want the
-    same one wait for each other. One that is there is read through once per process, and written anew where a byte of
-    it differs from what was written.
+    Rows x_*.npy (B, D), bytes as they are and others standardised in float32; int64 labels y_*.npy (B,), mean.npy and
+    std.npy (D,) of the training rows. With components rows are float32 (B, r), and axes.npy, variances.npy and
+    total.npy are those of a Rotation. A split that keeps the test set closed has no test rows on disk. The folder
+    appears whole or not at all; processes that want the same one wait for each other. One that is there is read through
+    once per process, and written anew where a byte of it differs from what was written.
 
     Raises:
         ConfigError: `spec` is not about `dataset`, or wants more components than there are.
@@ -69,7 +76,8 @@ def prepare(dataset: Dataset, spec: DataSpec, cache: Path) -> Path:
     folder = folder_of(spec, make_folder(cache))
     rotated = spec.components is not None
     shape, rotated_by = ((), f"{libraries()}, {kernels()}") if rotated else (dataset.shape, "")
-    wanted = _Description(spec, shape, dataset.classes, dataset.pixel_range, files={}, rotated_by=rotated_by)
+    dtype = _FLOATS if rotated or not dataset.as_bytes else _BYTES
+    wanted = _Description(spec, shape, dataset.classes, dataset.pixel_range, dtype, files={}, rotated_by=rotated_by)
     if not _is_sound(folder, wanted):
         with _turn(cache / f".{folder.name}.lock"):
             if not _is_sound(folder, wanted):  # somebody may have written it meanwhile
@@ -150,12 +158,16 @@ def open_split(folder: Path) -> Split:
         )
     description = _describe(folder)
     arrays = {name.removesuffix(".npy"): _map(folder / name) for name in description.files}
+
+    def rows(pixels: npt.NDArray[Any]) -> StandardRows:
+        return ByteRows.of(pixels, arrays["mean"], arrays["std"]) if description.dtype == _BYTES else pixels
+
     return Split(
-        x_train=arrays["x_train"],
+        x_train=rows(arrays["x_train"]),
         y_train=arrays["y_train"],
-        x_val=arrays["x_val"],
+        x_val=rows(arrays["x_val"]),
         y_val=arrays["y_val"],
-        x_test=arrays.get("x_test"),
+        x_test=rows(arrays["x_test"]) if "x_test" in arrays else None,
         y_test=arrays.get("y_test"),
         mean=arrays["mean"],
         std=arrays["std"],
@@ -188,9 +200,12 @@ def _write(dataset: Dataset, wanted: _Description, folder: Path) -> None:
     mean, std = moments(*parts[0][1::2])
     rotation = None if wanted.spec.components is None else _rotation(dataset, wanted.spec)
     for part, x, y, indices in parts:
-        rows: Iterable[Floats] = standardised(x, indices, mean, std)
+        rows: Iterable[Pixels] = in_parts(x, indices)
+        if wanted.dtype == _FLOATS:
+            floats = standardised(x, indices, mean, std)
+            rows = map(rotation.rotate, floats) if rotation else floats
         with atomic(unfinished / f"x_{part}.npy") as file, single_thread():
-            _write_rows(file, map(rotation.rotate, rows) if rotation else rows, (len(indices), wanted.spec.columns))
+            _write_rows(file, rows, wanted.dtype, (len(indices), wanted.spec.columns))
         _save(unfinished / f"y_{part}.npy", y[indices])
     statistics = {"mean": mean, "std": std} | (vars(rotation) if rotation else {})
     for name, values in statistics.items():
@@ -204,9 +219,9 @@ def _write(dataset: Dataset, wanted: _Description, folder: Path) -> None:
     sync_folder(folder.parent)
 
 
-def _write_rows(file: IO[bytes], parts: Iterable[Floats], shape: tuple[int, int]) -> None:
+def _write_rows(file: IO[bytes], parts: Iterable[Pixels], dtype: str, shape: tuple[int, int]) -> None:
     """Write rows of a `shape` (B, D), that come a few at a time, as np.save does."""
-    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    header = {"descr": dtype, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
     for part in parts:
         file.write(part.data)

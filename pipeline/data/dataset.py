@@ -28,6 +28,7 @@ class Outline:
     """What a data set is without its rows: enough to say which of them a stage would see.
 
     `inputs` is D, `classes` C, `shape` as in Dataset. n_val and n_test are None where such rows are among the n_train.
+    `as_bytes` says whether features are bytes, which are kept as they are, or floats.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Outline:
     n_train: int
     n_val: int | None
     n_test: int | None
+    as_bytes: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +81,11 @@ class Dataset:
         """D, the features of a row."""
         return int(self.x_train.shape[1])
 
+    @property
+    def as_bytes(self) -> bool:
+        """Whether features are bytes."""
+        return self.x_train.dtype == np.uint8
+
     @cached_property
     def digest(self) -> str:
         """The SHA-256 (hex) of name, classes, shape and every array: the same for any layout of the same content."""
@@ -95,7 +102,9 @@ class Dataset:
         rows = {part: len(y) for part, _, y in self.parts()}
         classes = len(self.classes)
         n_val, n_test = rows.get("val"), rows.get("test")
-        return Outline(self.name, self.digest, self.inputs, classes, self.shape, rows["train"], n_val, n_test)
+        return Outline(
+            self.name, self.digest, self.inputs, classes, self.shape, rows["train"], n_val, n_test, self.as_bytes
+        )
 
     @property
     def folder_name(self) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from pipeline.data.split import Floats, Split
+from pipeline.data.rows import Floats, StandardRows
+from pipeline.data.split import Split
 from pipeline.data.standardise import standardise
 from pipeline.errors import one_of
 
@@ -68,7 +69,7 @@ def shift(images: Images, name: str, rng: np.random.Generator) -> Images:
 class ShiftedRows:
     """Standardised rows (n, D) of images, shifted where they are asked for: a slice of them takes memory, not all."""
 
-    def __init__(self, rows: Floats, name: str, split: Split) -> None:
+    def __init__(self, rows: StandardRows, name: str, split: Split) -> None:
         self._rows, self._name, self._split = rows, name, split
 
     def __len__(self) -> int:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from pipeline.data.dataset import Dataset, Labels, Outline, Pixels
 from pipeline.data.rotation import Rotation
+from pipeline.data.rows import Float64s, Indices, StandardRows
 from pipeline.errors import require
 from pipeline.spec import DataSpec
 
@@ -24,26 +25,22 @@ SEED = 1998
 TEST_FRACTION = 0.2
 """Of the rows, held out where a data set has no test set of its own."""
 
-Indices = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
-Float64s = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True, eq=False)
 class Split:
     """The standardised rows of one split, read-only and shared by every process that opens it.
 
-    x_* are (B, D) float32, y_* are (B,) int64; the test set is None where it stays closed. Training and validation rows
-    stand in the order of the stratified permutation: the first k of them are a stratified sample. mean and std (D,) are
-    those of the training rows before standardisation; std is 0 where a feature is constant. With a rotation, x_* are
-    (B, r), the standardised rows along its axes.
+    x_* are (B, D) float32, of bytes ByteRows; y_* are (B,) int64; the test set is None where it stays closed. Training
+    and validation rows stand in the order of the stratified permutation: the first k of them are a stratified sample.
+    mean and std (D,) are those of the training rows before standardisation; std is 0 where a feature is constant. With
+    a rotation, x_* are (B, r), the standardised rows along its axes.
     """
 
-    x_train: Floats
+    x_train: StandardRows
     y_train: Labels
-    x_val: Floats
+    x_val: StandardRows
     y_val: Labels
-    x_test: Floats | None
+    x_test: StandardRows | None
     y_test: Labels | None
     mean: Float64s
     std: Float64s
@@ -53,14 +50,14 @@ class Split:
     spec: DataSpec
     rotation: Rotation | None = None
 
-    def images(self, rows: npt.NDArray[Any]) -> Float64s:
+    def images(self, rows: StandardRows) -> Float64s:
         """Return standardised `rows` (B, D) as images (B, height, width, channels) with values in 0..1.
 
         Raises:
             ConfigError: the rows of this data set are not images.
         """
         low, high = self.pixel_range
-        images, std, mean = (as_images(values, self.shape) for values in (rows, self.std, self.mean))
+        images, std, mean = (as_images(np.asarray(values), self.shape) for values in (rows, self.std, self.mean))
         pixels: Float64s = np.clip((images * std + mean - low) / ((high - low) or 1.0), 0, 1)
         return pixels
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pipeline.data.dataset import Pixels
-from pipeline.data.split import Float64s, Floats, Indices
+from pipeline.data.rows import ByteRows, Float64s, Floats, Indices, inverse
 
 CHUNK = 512
 """Rows at a time, so that memory stays bounded."""
@@ -18,8 +18,8 @@ def moments(x: Pixels, indices: Indices) -> tuple[Float64s, Float64s]:
     """
     origin = x[indices[0]].astype(np.float64)
     total, squares = np.zeros_like(origin), np.zeros_like(origin)
-    for part in _chunks(indices, CHUNK):
-        differences = x[part] - origin
+    for rows in in_parts(x, indices):
+        differences = rows - origin
         total += differences.sum(axis=0)
         squares += np.einsum("bd,bd->d", differences, differences)
     mean = total / len(indices)
@@ -27,17 +27,22 @@ def moments(x: Pixels, indices: Indices) -> tuple[Float64s, Float64s]:
 
 
 def standardise(x: Pixels, mean: Float64s, std: Float64s) -> Floats:
-    """Return (x - mean) / std as float32 (B, D), and 0 where std is 0."""
-    scale = np.divide(1, std, out=np.zeros_like(std), where=std > 0)
-    return ((x - mean) * scale).astype(np.float32)
+    """Return (x - mean) / std as float32 (B, D), and 0 where std is 0; of bytes, what ByteRows makes of them."""
+    if x.dtype == np.uint8:
+        return np.asarray(ByteRows.of(x.astype(np.uint8, copy=False), mean, std))
+    return ((x - mean) * inverse(std)).astype(np.float32)
 
 
-def standardised(x: Pixels, indices: Indices, mean: Float64s, std: Float64s, at_once: int = CHUNK) -> Iterator[Floats]:
-    """Yield the rows x[indices], standardised, so many `at_once`."""
-    for part in _chunks(indices, at_once):
-        yield standardise(x[part], mean, std)
+def standardised(
+    x: Pixels, indices: Indices, mean: Float64s, std: Float64s, at_once: int | None = None
+) -> Iterator[Floats]:
+    """Yield the rows x[indices], standardised, so many `at_once`, by default CHUNK."""
+    for rows in in_parts(x, indices, at_once):
+        yield standardise(rows, mean, std)
 
 
-def _chunks(indices: Indices, at_once: int) -> Iterator[Indices]:
+def in_parts(x: Pixels, indices: Indices, at_once: int | None = None) -> Iterator[Pixels]:
+    """Yield the rows x[indices], so many `at_once`, by default CHUNK."""
+    at_once = at_once or CHUNK
     for start in range(0, len(indices), at_once):
-        yield indices[start : start + at_once]
+        yield x[indices[start : start + at_once]]

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipeline.data.augment import PixelScale, augment
+from pipeline.data.rows import Floats
 from pipeline.data.shifts import SHIFTS, shift
-from pipeline.data.split import Floats, Split
+from pipeline.data.split import Split
 from pipeline.report import style
 from pipeline.spec import AugmentSpec
 

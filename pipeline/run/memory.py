@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.core.affine import AT_ONCE
 from pipeline.core.optimizers import OPTIMIZERS
 from pipeline.errors import ConfigError
 from pipeline.evaluate import CHUNK
@@ -49,7 +50,7 @@ def pack_bytes(pack: Pack) -> int:
     if any(member.keep < 1 for member in pack.trials):
         kept += 2 * layers  # the masks, and what they leave
     at_hand = M * size * (3 * max(network.hidden, default=0) + 4 * data.classes)
-    copy = 0 if network.dtype == "float32" else size * data.columns
+    copy = _copy_bytes(trial)
     # The gradients of the last mini-batch, with the inputs they keep, are there until the next ones are.
     batch = trial.batch_size * (kept + 3 * layers + at_hand + size * data.columns)
     comes_and_goes = (
@@ -62,6 +63,16 @@ def pack_bytes(pack: Pack) -> int:
     return (1 + states) * parameters + max(comes_and_goes) + LAYER * len(network.hidden)
 
 
+def _copy_bytes(trial: TrialSpec) -> int:
+    """Return what becomes of a row that is evaluated: bytes become float32, which other networks want in float64.
+
+    The rows of some data sets are floats from the start; that the estimate does not know.
+    """
+    data, dtype = trial.data, trial.network.dtype
+    standardised = 4 * data.columns if data.components is None else 0
+    return standardised + (0 if dtype == "float32" else np.dtype(dtype).itemsize * data.columns)
+
+
 def _statistics_bytes(trial: TrialSpec, item: int) -> int:
     """Return what statistics of many rows as one batch take, layer after layer; `item` are M numbers."""
     network, data, evaluation = trial.network, trial.data, trial.evaluation
@@ -71,8 +82,8 @@ def _statistics_bytes(trial: TrialSpec, item: int) -> int:
     rows = max(min(CURVE_ROWS, data.n_train), min(evaluation.rows, data.n_train) if kind.estimated else 0)
     if kind.adapts:
         rows = max(rows, data.n_val, data.n_test)
-    copied = kind.adapts or network.dtype != "float32"
-    return rows * (item * units + copied * data.columns * np.dtype(network.dtype).itemsize)
+    copied = rows * data.columns * np.dtype(network.dtype).itemsize * kind.adapts
+    return rows * item * units + max(copied, min(rows, AT_ONCE) * _copy_bytes(trial))
 
 
 def worker_bytes(pack: Pack) -> int:

@@ -125,12 +125,14 @@ class Preview:
         speeds: what was measured, by kind of pack.
         startup: seconds until the workers were ready.
         workers: how many there are.
+        as_bytes: whether the features of the data set are bytes.
     """
 
     needs: list[StageNeeds]
     speeds: Mapping[Kind, Speed]
     startup: float
     workers: int
+    as_bytes: bool
 
     def seconds(self, need: StageNeeds) -> float:
         """Return the seconds a stage takes: its packs go, in order, to whichever worker is free first."""
@@ -159,7 +161,9 @@ class Preview:
     def shared_memory(self) -> int:
         """Bytes of the rows that all workers share, of the largest stage."""
         return max(
-            4 * rows.columns * (rows.n_train + rows.n_val + rows.n_test)
+            (1 if self.as_bytes and rows.components is None else 4)
+            * rows.columns
+            * (rows.n_train + rows.n_val + rows.n_test)
             for rows in (need.stage.fixed.data for need in self.needs)
         )
 
@@ -202,8 +206,10 @@ class Preview:
         )
 
 
-def price(needs: list[StageNeeds], engine: Engine, workers: int) -> Preview:
+def price(needs: list[StageNeeds], engine: Engine, workers: int, *, as_bytes: bool) -> Preview:
     """Calibrate every kind of pack in `needs`, with all workers busy at once, and return the priced plan.
+
+    `as_bytes` says whether the features of the data set are bytes.
 
     Raises:
         HostError: a pack cannot be trained here.
@@ -211,7 +217,7 @@ def price(needs: list[StageNeeds], engine: Engine, workers: int) -> Preview:
     packs = {kind(pack): pack for need in needs for pack in need.packs}
     startup = _startup(engine, workers) if packs else 0.0
     speeds = {each: _together(engine, pack, workers) for each, pack in packs.items()}
-    return Preview(needs, speeds, startup, workers)
+    return Preview(needs, speeds, startup, workers, as_bytes)
 
 
 def _startup(engine: Engine, workers: int) -> float:

@@ -11,6 +11,7 @@ import pandas as pd
 import tyro
 from augmentation import cost_of_augmentation
 from costs_publish import cost_curves
+from float_rows import float_rows
 from joblib import cpu_count
 from peers import CONTESTANTS
 from peers.job import Job
@@ -103,12 +104,13 @@ def _race(bench: Bench, folder: Path, where: list[str]) -> None:
     label, removed = list(labels.items())[-1]
     print(f"\nthe race, into {out}")
     samples = whole = None
+    floats = str(float_rows(folder, bench.cache))
     if bench.measures("race"):
         names = [name for name in CONTESTANTS if name in bench.contestants or not bench.contestants]
-        job = Job(str(folder), (), cpu_count(), step_size=bench.step_size)
+        job = Job(floats, (), cpu_count(), step_size=bench.step_size, split=str(folder))
         samples = race(job, out, bench.rounds, labels, names)
     if bench.measures("whole-sweep"):
-        job = Job(str(folder), (), cpu_count(), step_size=bench.search_step_size, cycles=CYCLES, warm=False)
+        job = Job(floats, (), cpu_count(), step_size=bench.search_step_size, cycles=CYCLES, warm=False)
         done = whole_sweeps(job, where, bench.cache, removed)
         write_csv(out / "whole-search.csv", pd.DataFrame([asdict(one) for one in done]))
         whole = section(done, job.epochs, label)

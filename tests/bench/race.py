@@ -91,7 +91,7 @@ def race(
         environments: as `environments` returns them.
         names: the contestants.
     """
-    work = flops(pack_of(1, open_split(Path(job.folder)), NetworkSpec()).trials[0]) / 1e9
+    work = flops(pack_of(1, open_split(Path(job.split)), NetworkSpec()).trials[0]) / 1e9
     samples: list[dict[str, object]] = []
     gauged: dict[tuple[int, tuple[str, ...]], dict[str, object]] = {}
     pins = tuple(name for name in PINS if name in os.environ)

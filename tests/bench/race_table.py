@@ -157,7 +157,8 @@ NOTES = (
     "rounds. Peers evaluate 5,000 validation rows at the end of a trial; ours does so after every epoch, and on "
     "5,000 training rows as well, and is charged for it.",
     "Start-up (imports, rows, compilation, workers, warm-up steps) is outside the clock. Memory is the peak of the sum "
-    "of PSS over all processes of the contestant, the 553 MB of rows included: shared pages count once.",
+    "of PSS over all processes of the contestant, the rows included (138 MB of bytes are ours, 553 MB of floats the "
+    "others'): shared pages count once.",
     f"`to its figure` is the share of the machine's limit, by CPU time, over that of a figure once measured where the "
     f"limit was {DESIGN_LIMIT:g} (two AVX-512 cores of about 220 GFLOP/s): below {SLOW:g} look for a fault here.",
 )

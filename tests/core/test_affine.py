@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.core.affine import WeightGradient, add_product, affine, empty, fold, input_gradient, laid_wide, wide
+from pipeline.core.affine import (
+    AT_ONCE,
+    WeightGradient,
+    add_product,
+    affine,
+    empty,
+    fold,
+    input_gradient,
+    laid_wide,
+    wide,
+)
 
 M, B, D, H = 3, 4, 5, 2
 
@@ -19,6 +29,32 @@ def test_a_shared_input_meets_the_weights_of_every_trial():
     for m in range(M):
         assert_allclose(out[m], x @ weight[m] + bias[m], rtol=1e-14)
     assert_allclose(affine(x, weight), out - bias[:, None], rtol=1e-12, atol=1e-14)
+
+
+class Made:
+    """Rows that are made where they are asked for, and that note how many were."""
+
+    def __init__(self, x):
+        self.x, self.shape, self.asked = x, x.shape, []
+
+    def __getitem__(self, part):
+        self.asked.append(len(self.x[part]))
+        return self.x[part]
+
+
+@pytest.mark.parametrize("B", [1, AT_ONCE, AT_ONCE + 1, 2 * AT_ONCE + 30])
+def test_many_shared_inputs_are_made_and_met_a_part_at_a_time_in_the_precision_of_the_weights(B):
+    x, bias = numbers(B, D).astype(np.float32), numbers(M, H, seed=2)
+    made, weight = Made(x), laid_wide(numbers(M, D, H, seed=1))
+    out = affine(made, weight, bias)
+    assert (out.dtype, sum(made.asked)) == (np.float64, B)
+    assert max(made.asked) <= AT_ONCE
+    for m in range(M):
+        assert_allclose(out[m], x.astype(np.float64) @ weight[m] + bias[m], rtol=1e-12, atol=1e-14)
+    assert_array_equal(affine(x, weight, bias), out)
+    single = laid_wide(weight.astype(np.float32))
+    assert affine(x, single).dtype == np.float32
+    assert_allclose(affine(Made(x), single), affine(x, weight), rtol=1e-4, atol=1e-5)
 
 
 def test_an_input_per_trial_meets_the_weights_of_its_own_trial():

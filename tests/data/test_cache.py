@@ -1,6 +1,7 @@
 """Standardised rows on disk: right to the last bit, whole or absent, reused, repaired, and without closed test rows."""
 
 import hashlib
+import json
 import multiprocessing
 import os
 import shutil
@@ -62,14 +63,15 @@ def test_every_part_is_standardised_with_the_training_rows_alone(tmp_path):
     split = open_split(prepare(DATASET, SPEC, tmp_path))
     assert split.x_train.dtype == split.x_val.dtype == np.float32
     assert split.y_train.dtype == np.int64
-    np.testing.assert_allclose(split.x_train.mean(axis=0), 0, atol=1e-6)
-    np.testing.assert_allclose(np.delete(split.x_train.std(axis=0), 3), 1, atol=1e-6)
-    assert not split.x_train[:, 3].any()
+    x = np.asarray(split.x_train)
+    np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(np.delete(x.std(axis=0), 3), 1, atol=1e-6)
+    assert not x[:, 3].any()
     for part in (split.x_train, split.x_val, split.x_test):
-        raw = part * split.std + split.mean
+        raw = np.asarray(part) * split.std + split.mean
         np.testing.assert_allclose(raw, np.rint(raw), atol=1e-4)
     np.testing.assert_allclose(
-        split.x_test * split.std + split.mean, np.where(split.std, DATASET.x_test, 77), atol=1e-4
+        np.asarray(split.x_test) * split.std + split.mean, np.where(split.std, DATASET.x_test, 77), atol=1e-4
     )
     np.testing.assert_array_equal(split.y_test, DATASET.y_test)
 
@@ -87,9 +89,41 @@ def test_a_split_says_what_it_is_and_cannot_be_written_to(tmp_path):
     split = open_split(prepare(DATASET, SPEC, tmp_path))
     assert (split.spec, split.shape, split.classes) == (SPEC, (3, 2, 2), ("a", "b"))
     assert (len(split.x_train), len(split.x_val), len(split.x_test)) == (SPEC.n_train, SPEC.n_val, SPEC.n_test)
-    assert type(split.x_train) is np.ndarray
     with pytest.raises(ValueError, match="read-only"):
-        split.x_train[0, 0] = 1
+        split.x_train.pixels[0, 0] = 1
+
+
+FLOATS = replace(DATASET, **{name: getattr(DATASET, name).astype(np.float64) for name in ("x_train", "x_test")})
+
+
+def test_bytes_are_kept_as_they_are_and_other_rows_as_standardised_floats(tmp_path):
+    """The two of the same numbers differ by rounding alone: bytes are standardised in float32, others in float64."""
+    spec = data_spec(FLOATS, 0.25, opens_test=True)
+    bytes_, floats = (prepare(*what, tmp_path) for what in ((DATASET, SPEC), (FLOATS, spec)))
+    for part, rows in (("train", 30), ("val", 10), ("test", 6)):
+        raw, standard = (np.load(folder / f"x_{part}.npy") for folder in (bytes_, floats))
+        assert (raw.dtype, raw.shape, standard.dtype, standard.shape) == (np.uint8, (rows, 12), np.float32, (rows, 12))
+        np.testing.assert_allclose(getattr(open_split(bytes_), f"x_{part}"), standard, atol=2e-6)
+        assert type(getattr(open_split(floats), f"x_{part}")) is np.ndarray
+    np.testing.assert_array_equal(np.load(bytes_ / "x_test.npy"), DATASET.x_test)
+    with pytest.raises(ValueError, match="read-only"):
+        open_split(floats).x_train[0, 0] = 1
+
+
+def test_rows_of_an_earlier_version_are_not_taken_for_bytes_but_rewritten(tmp_path):
+    """They were float32 ones under the same name, and their description did not speak of a type."""
+    folder = prepare(DATASET, SPEC, tmp_path)
+    before = contents(folder)
+    description = json.loads(before["split.json"])
+    np.save(folder / "x_train.npy", np.asarray(open_split(folder).x_train))
+    content = (folder / "x_train.npy").read_bytes()
+    description["files"]["x_train.npy"] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    del description["dtype"]
+    (folder / "split.json").write_text(json.dumps(description))
+    with pytest.raises(DataError, match="must be a whole cached split"):
+        open_split(folder)
+    prepare(DATASET, SPEC, tmp_path)
+    assert contents(folder) == before
 
 
 def test_a_closed_test_set_is_not_on_disk(tmp_path):
@@ -254,7 +288,7 @@ def test_processes_that_want_the_same_split_write_it_once(tmp_path, monkeypatch)
 def test_a_mapped_split_outlives_its_folder(tmp_path):
     folder = prepare(DATASET, SPEC, tmp_path)
     split = open_split(folder)
-    before = split.x_train.copy()
+    before = np.array(split.x_train)
     shutil.rmtree(folder)
     np.testing.assert_array_equal(split.x_train, before)
 

@@ -41,10 +41,10 @@ def test_every_part_is_standardised_and_rotated_by_the_training_rows_alone(tmp_p
         rows, rotated = (getattr(each, f"x_{part}") for each in (whole, split))
         assert rotated.shape == (len(rows), 5)
         assert rotated.dtype == np.float32
-        np.testing.assert_allclose(rotated, rows.astype(np.float64) @ axes, atol=1e-5)
+        np.testing.assert_allclose(rotated, np.asarray(rows, np.float64) @ axes, atol=1e-5)
         np.testing.assert_array_equal(getattr(split, f"y_{part}"), getattr(whole, f"y_{part}"))
     np.testing.assert_allclose(split.x_train.var(axis=0), split.rotation.variances, rtol=1e-5)
-    squares = np.linalg.svd(whole.x_train.astype(np.float64), compute_uv=False) ** 2
+    squares = np.linalg.svd(np.asarray(whole.x_train, np.float64), compute_uv=False) ** 2
     assert split.rotation.share == pytest.approx(squares[:5].sum() / squares.sum(), rel=1e-5)
     np.testing.assert_allclose(axes[CONSTANT], 0, atol=1e-12)
 

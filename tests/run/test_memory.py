@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.data import Split
+from pipeline.data.rows import ByteRows
 from pipeline.errors import ConfigError
 from pipeline.run.memory import PROCESS, fitting_workers, pack_bytes, usable_memory, worker_bytes
 from pipeline.spec import (
@@ -40,7 +41,10 @@ def measured(pack: Pack) -> int:
     """Return the bytes that training takes at its peak, of those that Python and NumPy ask for."""
     spec = pack.trials[0].data
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((spec.n_train + spec.n_val, spec.columns), np.float32)
+    n, D = spec.n_train + spec.n_val, spec.columns
+    x = ByteRows.of(rng.integers(0, 256, (n, D), np.uint8), np.full(D, 127.5), np.full(D, 73.9))
+    if spec.components is not None:
+        x = np.asarray(x)
     y = rng.integers(0, spec.classes, len(x))
     none, n = np.zeros(spec.inputs), spec.n_train
     split = Split(x[:n], y[:n], x[n:], y[n:], None, None, none, none, (), (), (0.0, 1.0), spec)

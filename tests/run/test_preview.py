@@ -35,10 +35,12 @@ def needs_in(folder: Path, *stages: Stage, width: int | None = None, retry: bool
         return expected(rig.sweep_of(*stages), Plan(0, folder, width, retry), study.rows)
 
 
-def preview(needs: list[StageNeeds], workers: int = 1, speed: Speed = SPEED, startup: float = 0.0) -> Preview:
+def preview(
+    needs: list[StageNeeds], workers: int = 1, speed: Speed = SPEED, startup: float = 0.0, *, as_bytes: bool = False
+) -> Preview:
     """Price by a speed known beforehand."""
     speeds = {kind(pack): speed for need in needs for pack in need.packs}
-    return Preview(needs, speeds, startup, workers)
+    return Preview(needs, speeds, startup, workers, as_bytes)
 
 
 STAGES: dict[str, Callable[[], Stage]] = {
@@ -128,7 +130,7 @@ def test_a_network_that_is_missing_is_a_pack_to_train(tmp_path: Path) -> None:
 
 def test_where_nothing_is_missing_nothing_is_measured_and_one_line_says_so(tmp_path: Path) -> None:
     rig.run(tmp_path / "run", rig.listed())
-    priced = price(needs_in(tmp_path / "run", rig.listed()), rig.forbidden(), 2)
+    priced = price(needs_in(tmp_path / "run", rig.listed()), rig.forbidden(), 2, as_bytes=False)
     stage, verdict = priced.lines()
     assert stage.startswith(
         "search: 3 settings x 2 replicates = 6 trials of 2 epochs, 6 present; 0 packs to train, 0 s"
@@ -203,6 +205,15 @@ def test_memory_is_that_of_the_largest_pack_and_the_largest_stage() -> None:
     priced = preview(needs)
     assert priced.worker_memory == worker_bytes(needs[1].packs[0])  # of three trials
     assert priced.shared_memory == 4 * 6 * (144 + 16 + 40)
+    assert preview(needs, as_bytes=True).shared_memory == 6 * (144 + 16 + 40)
+
+
+def test_of_bytes_the_rows_along_principal_axes_are_floats_and_may_be_the_larger_file() -> None:
+    fixed, rows = rig.fixed(), replace(rig.fixed().data, n_test=0)
+    rotated = Stage("a", replace(fixed, data=rows.on_components(2)), rig.listed().proposal, 1)
+    whole = Stage("b", replace(fixed, data=rows), rig.listed().proposal, 1)
+    assert preview(needs_of(rotated), as_bytes=True).shared_memory == 4 * 2 * (144 + 16)
+    assert preview(needs_of(rotated, whole), as_bytes=True).shared_memory == 4 * 2 * (144 + 16)
 
 
 def networks_of(*sizes: int, times: int = 1) -> Stage:
@@ -215,8 +226,8 @@ def test_each_network_of_a_stage_has_its_own_price() -> None:
     assert [len(pack.trials) for pack in need.packs] == [1, 1]
     speeds = {kind(pack): Speed(seconds, 0.0) for pack, seconds in zip(need.packs, (1.0, 100.0), strict=True)}
     # 2 epochs x 8 steps each, and 2 trials to record
-    assert Preview(needs, speeds, 0.0, 1).seconds(need) == pytest.approx(16 * (1 + 100) + 0.02)
-    assert Preview(needs, speeds, 0.0, 2).seconds(need) == pytest.approx(16 * 100 + 0.02)
+    assert Preview(needs, speeds, 0.0, 1, as_bytes=False).seconds(need) == pytest.approx(16 * (1 + 100) + 0.02)
+    assert Preview(needs, speeds, 0.0, 2, as_bytes=False).seconds(need) == pytest.approx(16 * 100 + 0.02)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +252,7 @@ def test_packs_are_measured_apart_where_a_step_of_theirs_costs_something_else(
     one, other = (Pack((spec,)) for spec in (rig.fixed(), replace(rig.fixed(), **change)))
     engine = rig.InProcess()
     needs = [StageNeeds(rig.listed(), 0, (one, other))]
-    priced = price(needs, engine, 1)
+    priced = price(needs, engine, 1, as_bytes=False)
     assert engine.ran == ["0"] * (1 + measured)  # who is ready, then the kinds of packs
     assert set(priced.speeds) == {kind(one), kind(other)}
     assert priced.total_seconds > 0
@@ -259,7 +270,7 @@ def test_only_a_search_may_have_to_move_its_range() -> None:
 def test_equal_packs_are_measured_once_by_every_worker() -> None:
     engine = rig.InProcess()
     needs = needs_of(rig.listed("coarse"), rig.listed("refine"), rig.listed("final", final=True))
-    priced = price(needs, engine, 2)
+    priced = price(needs, engine, 2, as_bytes=False)
     assert engine.ran == ["0", "1", "0", "1"]  # who is ready, then one kind of pack
     assert [each.size for each in priced.speeds] == [3]
 
@@ -268,17 +279,17 @@ def test_packs_that_differ_are_measured_each() -> None:
     wide = replace(rig.fixed(), network=NetworkSpec(hidden=(9,)))
     other = replace(rig.listed("wide"), fixed=wide)
     engine = rig.InProcess()
-    price(needs_of(rig.listed(), rig.listed("two", (0.1, 0.2)), other), engine, 1)
+    price(needs_of(rig.listed(), rig.listed("two", (0.1, 0.2)), other), engine, 1, as_bytes=False)
     assert engine.ran == ["0"] * (1 + 3)
 
 
 def test_a_pack_that_cannot_be_trained_here_cannot_be_priced() -> None:
     engine = rig.InProcess(failing=lambda _: True)
     with pytest.raises(HostError, match=r"a pack must train here to be priced, got worker died 3 times"):
-        price(needs_of(rig.listed()), engine, 2)
+        price(needs_of(rig.listed()), engine, 2, as_bytes=False)
 
 
 def test_it_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    price(needs_of(rig.listed()), rig.InProcess(), 1).lines()
+    price(needs_of(rig.listed()), rig.InProcess(), 1, as_bytes=False).lines()
     assert list(tmp_path.iterdir()) == []

@@ -22,6 +22,7 @@ class Job:
         seed: of weights and orders; another one every round.
         step_size: epochs in which the learning rate climbs from eta_min to eta_max; it falls in as many.
         warm: whether to warm up outside the clock; where the whole command is timed there is no outside.
+        split: the folder of the same rows as the pipeline keeps them, which its own contestants read.
     """
 
     folder: str
@@ -31,6 +32,7 @@ class Job:
     step_size: int = 2
     cycles: int = 1
     warm: bool = True
+    split: str = ""
     hidden: tuple[int, ...] = (50, 50)
     batch_size: int = 100
     eta_min: float = 1e-5

@@ -40,7 +40,7 @@ def trials(job: Job, data: DataSpec) -> list[TrialSpec]:
 
 
 def _race(job: Job, clock: Clock, width: int | None) -> Accuracies:
-    split = Path(job.folder)
+    split = Path(job.split)
     packs = into_packs(trials(job, open_split(split).spec), width)
     engine = LokyEngine(job.cores)
     _done(engine.run(calibrate, {str(core): packs[0] for core in range(job.cores)}))
