@@ -164,6 +164,21 @@ def test_what_every_leg_cost_is_kept(tmp_path: Path) -> None:
     assert shares == pytest.approx(sum(timing.seconds for timing in packs))
 
 
+def test_alone_in_their_packs_survivors_have_every_bit_that_they_have_where_nothing_is_dropped(tmp_path: Path) -> None:
+    """Windows of 50 mini-batches included, which end within the fourth cycle of 16 steps, and the seventh."""
+    stage = rig.listed(lambdas=(0.001, 0.01, 0.1, 0.3), cycles=7, prune=0.3)
+    pruned_ones = rig.run(tmp_path / "run", stage, width=1).records
+    never = rig.run(tmp_path / "never", dataclasses.replace(stage, prune=0.0), width=1).records
+    ended = [record for record in pruned_ones if record.status is Status.COMPLETE]
+    assert len({len(record.curves.epoch) for record in pruned_ones}) > 1
+    assert {len(record.batch_losses) for record in ended} == {2}
+    for record in pruned_ones:
+        whole = never[record.number]
+        assert record.curves == whole.curves.until(record.curves.epoch[-1])
+        assert record.batch_losses == whole.batch_losses[: len(record.batch_losses)]
+        assert len(record.batch_losses) == 8 * record.curves.epoch[-1] // 50
+
+
 # Rounds, plans, previews, reports
 
 
@@ -252,5 +267,8 @@ def test_a_row_knows_what_its_trial_was_at_the_end_of_every_leg(tmp_path: Path) 
     assert (first.timing, first.earlier, first.record.came_from) == (row.earlier[0], (), ())
     second = row.at_end_of(row.record.came_from[1], 4)
     assert (second.timing, second.earlier) == (row.earlier[1], row.earlier[:1])
+    losses = dataclasses.replace(row, record=dataclasses.replace(row.record, batch_losses=(1.0, 2.0, 3.0)))
+    for epoch, windows in ((6, 0), (7, 1), (12, 1), (13, 2)):  # of 8 steps: 48, 56, 96, 104
+        assert losses.at_end_of(row.record.came_from[0], epoch).record.batch_losses == (1.0, 2.0, 3.0)[:windows]
     assert second.at_end_of(row.record.came_from[0], 2) == first
     assert_same_bits({"a": np.array(second.record.curves.val_loss)}, {"a": np.array(row.record.curves.val_loss[:5])})
