@@ -27,7 +27,7 @@ class Tally:
     ended: Counter[Status] = field(default_factory=Counter)
 
     def add(self, records: Sequence[TrialRecord]) -> None:
-        """Take the new records of a finished pack into account; PRUNED trials have not ended before they are dropped."""
+        """Take the new records of a finished pack into account; PRUNED trials may go on, until they are dropped."""
         for record in records:
             self.ended[record.status] += record.status is not Status.PRUNED
             accuracy = record.final("val_accuracy")
