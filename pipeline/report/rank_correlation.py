@@ -108,7 +108,7 @@ def _panel(axes: Axes, part: pd.DataFrame) -> None:
         if name != MEAN:
             axes.plot(one["epoch"], one["spearman"], color=style.BLUE, linewidth=0.8, alpha=0.55)
     means = part[part["replicate"] == MEAN]
-    axes.plot(means["epoch"], means["spearman"], color=style.BLACK, linewidth=1.8)
+    axes.plot(means["epoch"], means["spearman"], color=style.BLACK, linewidth=2)
     ends = means[means["ends_cycle"] == 1]
     axes.plot(ends["epoch"], ends["spearman"], "o", color=style.VERMILION, markersize=6, zorder=3)
     mark_cycle_ends(axes, ends["epoch"])
@@ -119,7 +119,7 @@ def _panel(axes: Axes, part: pd.DataFrame) -> None:
 
 def _legend() -> list[Line2D]:
     return [
-        Line2D([], [], color=style.BLACK, linewidth=1.8, label="means over the replicates"),
+        Line2D([], [], color=style.BLACK, linewidth=2, label="means over the replicates"),
         Line2D([], [], color=style.BLUE, linewidth=0.8, alpha=0.55, label="one replicate"),
-        Line2D([], [], color=style.VERMILION, marker="o", linestyle="", label="at the end of a cycle"),
+        Line2D([], [], color=style.VERMILION, marker="o", linestyle="", label="means at the end of a cycle"),
     ]

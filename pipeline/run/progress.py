@@ -27,16 +27,12 @@ class Tally:
     ended: Counter[Status] = field(default_factory=Counter)
 
     def add(self, records: Sequence[TrialRecord]) -> None:
-        """Take the new records of a finished pack into account; PRUNED trials may go on, until they are `dropped`."""
+        """Take the new records of a finished pack into account; PRUNED trials may go on, until they are dropped."""
         for record in records:
             self.ended[record.status] += record.status is not Status.PRUNED
             accuracy = record.final("val_accuracy")
             if accuracy is not None and (self.best is None or accuracy > self.best):
                 self.best = accuracy
-
-    def dropped(self, records: Sequence[TrialRecord]) -> None:
-        """Take trials that go no further into account."""
-        self.ended[Status.PRUNED] += sum(record.status is Status.PRUNED for record in records)
 
     @property
     def done(self) -> int:
@@ -112,9 +108,10 @@ class Reporter:
 
     def dropped(self, stage: Stage, records: Sequence[TrialRecord]) -> None:
         """Say how many trials go no further."""
-        self.tally.dropped(records)
-        cycle = max(record.curves.cycle[-1] for record in records if record.curves.cycle)
-        self._say(f"{stage.name}: {len(records)} trials dropped after cycle {cycle}")
+        pruned = [record for record in records if record.status is Status.PRUNED]
+        self.tally.ended[Status.PRUNED] += len(pruned)
+        if pruned:
+            self._say(f"{stage.name}: {len(pruned)} trials dropped after cycle {pruned[0].curves.cycle[-1]}")
 
     def _count_running(self) -> None:
         """Packs start in order, one per worker."""

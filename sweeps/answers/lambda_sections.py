@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.inference import INTERVAL_LEVEL, SHARE, Estimate, Interval, interval_rule, mean_interval, two_way
-from pipeline.records import TrialRecord
+from pipeline.records import Status, TrialRecord
 from pipeline.report.document import Block, Bullets, Picture, Section, Table, Text
 from pipeline.report.findings import accuracy, effect, percent
 from pipeline.report.style import merged_labels, number
@@ -30,7 +30,7 @@ def _blocks(answer: Found, best: Mapping[str, Any]) -> Iterator[Block]:
     conclusion = answer.conclusion
     yield Text(_what_was_run(answer))
     yield _stages(answer.results)
-    yield Bullets((*_in_short(best, conclusion), *_decisions(conclusion), *_equals(answer)))
+    yield Bullets((*_in_short(best, conclusion), *_dropped(answer), *_decisions(conclusion), *_equals(answer)))
     yield Picture(
         "lambda-search",
         lambda_figures.lambda_search(answer),
@@ -119,6 +119,19 @@ def _in_short(best: Mapping[str, Any], conclusion: Conclusion) -> Iterator[str]:
         f"{number(conclusion.choice.best)}; the test accuracy of its final networks is "
         f"{accuracy(estimated(best['test_accuracy']))}."
     )
+
+
+def _dropped(answer: Found) -> Iterator[str]:
+    """Yield how many lambdas of a stage were trained to its end, where it drops some at the ends of cycles."""
+    for result in lambda_figures.searched(answer):
+        if result.stage.prune:
+            groups = _by_lambda(result).values()
+            stayed = sum(all(record.status is not Status.PRUNED for record in group) for group in groups)
+            yield (
+                f"The {result.stage.name} stage drops {100 * result.stage.prune:g} % of its lambdas, those with the "
+                "lowest mean validation accuracies, at the end of every cycle but the last, with all their seeds: "
+                f"{stayed} of {len(groups)} were trained to the end or diverged."
+            )
 
 
 def _equals(answer: Found) -> Iterator[str]:

@@ -1,9 +1,15 @@
 """Settings that were dropped at the end of a cycle, and what their legs cost, in tables and figures."""
 
+import dataclasses
+
+import numpy as np
+import pytest
+from drawn import dots, legend
 from test_tables import cells
 
 from pipeline.records import Status, Timing
 from pipeline.report import tables
+from pipeline.report.search import lambda_search
 
 
 def test_a_dropped_trial_has_its_last_values_and_why_and_no_average_knows_it(record, tmp_path):
@@ -35,3 +41,20 @@ def test_what_the_packs_of_several_legs_cost_stands_in_rows_of_their_own(record,
         ("4.0", "8", "11", "1"),
         ("2.5", "4", "12", "2"),
     ]
+
+
+def test_the_search_draws_dropped_lambdas_hollow_at_what_they_had_come_to_and_without_a_mean(record):
+    trials = [record("coarse", n, x, y) for n, (x, y) in enumerate(((0.001, 0.4), (0.01, 0.6), (0.1, 0.5)))]
+    trials[0] = dataclasses.replace(trials[0], status=Status.PRUNED)
+    figure = lambda_search(trials)
+    axes = figure.axes[0]
+    hollow = [line for line in axes.lines if line.get_marker() == "v" and line.get_linestyle() == "None"]
+    assert [(list(line.get_xdata()), list(line.get_ydata())) for line in hollow if len(line.get_xdata())] == [
+        ([0.001], pytest.approx([40]))
+    ]
+    assert all(line.get_markerfacecolor() == "none" for line in hollow)
+    assert sorted(dots(axes)) == pytest.approx([50, 60])
+    means = next(line for line in axes.lines if len(line.get_xdata()) == 3)
+    assert np.isnan(means.get_ydata()).tolist() == [True, False, False]
+    assert "dropped: accuracy at that cycle's end" in legend(figure)
+    assert axes.get_ylim()[0] < 40

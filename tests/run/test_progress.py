@@ -122,6 +122,30 @@ def test_lost_trials_are_counted_by_kind_and_each_says_why(told: Told, tmp_path)
     ]
 
 
+def test_trials_that_stand_at_the_end_of_a_leg_are_counted_when_they_are_dropped_or_complete(
+    told: Told, tmp_path
+) -> None:
+    """Trials 0 and 1 are dropped, 2 diverged in the first leg, 3 completes in the second; a leg is half the work."""
+    stage = rig.listed(lambdas=(0.1, 0.2, 0.3, 0.4), replicates=1, cycles=2, prune=0.5)
+    [first] = packs_of(stage, tmp_path, width=4)
+    assert first.work == 4 * 2
+    told.reporter.stage(stage, 0)
+    told.reporter.packs([first])
+    standing = ended(first, (Status.PRUNED, Status.PRUNED, Status.DIVERGED, Status.PRUNED))
+    told.reporter.finished(first, standing)
+    dropped = [replace(record, curves=Curves(cycle=(0, 1, 1), val_accuracy=(0.5,))) for record in standing[:3]]
+    told.reporter.dropped(stage, dropped)
+    second = replace(first, numbers=(3,), cycle=2)
+    told.reporter.packs([second])
+    told.reporter.finished(second, [replace(standing[3], status=Status.COMPLETE)])
+    assert told.lines[1:] == [
+        "search: 1/4 trials, 1 diverged",
+        "search: trial 2 diverged: why 2",
+        "search: 2 trials dropped after cycle 1",
+        "search: 4/4 trials, 2 pruned, 1 diverged, best validation accuracy 50.00%",
+    ]
+
+
 def test_a_stage_without_a_completed_trial_has_no_best(told: Told, tmp_path) -> None:
     stage = rig.listed(lambdas=(0.1,), replicates=1)
     [task] = packs_of(stage, tmp_path)

@@ -1,7 +1,6 @@
 """Stages that drop settings at the ends of cycles: what they leave equals a simulation by hand, wherever it was cut."""
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +8,16 @@ import numpy as np
 import optuna
 import pytest
 import rig
-from rig import Killed, csv, dies, results
+from pruned_runs import CYCLES, FINAL, PRUNED, WIDTH, left, pruned
+from rig import csv
 from small import assert_same_bits, photograph
 
 from pipeline.checkpoint import gathered
 from pipeline.data import open_split, prepare
 from pipeline.errors import ConfigError
-from pipeline.records import Status, TrialRecord
+from pipeline.records import Status
 from pipeline.report import tables
-from pipeline.run import checkpoints, worker
+from pipeline.run import worker
 from pipeline.run.packing import into_packs
 from pipeline.run.plan import Plan
 from pipeline.run.preview import expected
@@ -26,28 +26,6 @@ from pipeline.run.stage import Stage, means
 from pipeline.run.study import Study
 from pipeline.spec import Pack, TrialSpec
 from pipeline.train import train
-
-LAMBDAS = (0.001, 0.01, 0.1, 0.3, 1.0, 1e30)  # the last one diverges in the first cycle
-CYCLES = 3  # of 2 epochs
-PRUNED = rig.listed(lambdas=LAMBDAS, cycles=CYCLES, prune=0.4)  # 6 settings, then 4, then 3, in 2 replicates
-FINAL = rig.listed("final", (0.005, 0.05), 1, final=True)
-ADDS = 12 + 2
-WIDTH = 2
-PACKS = 6 + 4 + 4 + 1  # of 2, 2, 2; 2, 2; 2, 1 per replicate; and the final one
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[tuple[str, str], dict[str, bytes]]:
-    """What an uninterrupted run gives."""
-    folder = tmp_path_factory.mktemp("whole") / "run"
-    ran = rig.run(folder, PRUNED, FINAL, width=WIDTH)
-    assert len(ran.records) == ADDS
-    return csv(ran), results(folder)
-
-
-def pruned(ran: rig.Ran) -> list[TrialRecord]:
-    return list(ran.results[0].records)
-
 
 # What it computes
 
@@ -186,150 +164,19 @@ def test_what_every_leg_cost_is_kept(tmp_path: Path) -> None:
     assert shares == pytest.approx(sum(timing.seconds for timing in packs))
 
 
-# Whatever the order, wherever it is cut
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_the_order_in_which_results_arrive_changes_nothing(tmp_path: Path, whole, seed: int) -> None:
-    ran = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=rig.shuffled(seed))
-    assert csv(ran) == whole[0]
-    assert results(tmp_path / "run") == whole[1]
-
-
-def test_the_second_run_computes_nothing_and_leaves_every_byte(tmp_path: Path) -> None:
-    first = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH)
-    before = rig.files(tmp_path / "run")
-    second = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=rig.forbidden())
-    assert second.records == first.records
-    assert second.watched.stages == [("search", 12), ("final", 2)]
-    assert rig.files(tmp_path / "run") == before
-
-
-@pytest.mark.parametrize("backwards", [False, True])
-@pytest.mark.parametrize("adds", range(ADDS + 1))
-def test_a_run_killed_between_any_two_records_ends_as_if_it_had_not_been(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole, adds: int, backwards: bool
-) -> None:
-    engine = rig.InProcess(order=lambda names: names[::-1] if backwards else names)
-    with monkeypatch.context() as patch:
-        dies(patch, Study, "add", adds)
-        with pytest.raises(Killed):
-            rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=engine)
-    again = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=engine)
-    assert csv(again) == whole[0]
-    assert results(tmp_path / "run") == whole[1]
-    assert len(engine.ran) == len(set(engine.ran)) == PACKS  # not one was computed twice
-    assert sum(present for _, present in again.watched.stages) == adds
-
-
-@pytest.mark.parametrize("what", ["write", "write_text"])
-@pytest.mark.parametrize("writes", range(1, 11))
-def test_a_run_killed_between_any_two_files_ends_as_if_it_had_not_been(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole, writes: int, what: str
-) -> None:
-    """Checkpoints are written at the ends of 9 packs (one of the diverged trial alone has none), outcomes after all."""
-    engine = rig.InProcess()
-    owner = checkpoints if what == "write" else worker
-    with monkeypatch.context() as patch:
-        dies(patch, owner, what, writes)
-        with pytest.raises(Killed):
-            rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=engine)
-    again = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=engine)
-    assert csv(again) == whole[0]
-    assert results(tmp_path / "run") == whole[1]
-    assert len(engine.ran) - len(set(engine.ran)) <= 1  # the pack that it died in
-
-
-def test_a_pack_that_died_after_its_checkpoint_is_not_trained_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stage = rig.listed(cycles=2, prune=0.5, replicates=1)
-    with monkeypatch.context() as patch:
-        dies(patch, checkpoints, "write", 1)
-        with pytest.raises(Killed):
-            rig.run(tmp_path / "run", stage)
-    starts: list[int] = []
-    monkeypatch.setattr(
-        worker, "train", lambda *given: starts.append(given[2].epoch if given[2] else 0) or train(*given)
-    )
-    again = rig.run(tmp_path / "run", stage)
-    assert starts == [2]  # the second leg alone
-    monkeypatch.undo()
-    assert csv(again) == csv(rig.run(tmp_path / "fresh", stage))
-
-
-def left(folder: Path, monkeypatch: pytest.MonkeyPatch, adds: int) -> list[Path]:
-    """Return the checkpoints of a run that was killed after so many records."""
-    with monkeypatch.context() as patch:
-        dies(patch, Study, "add", adds)
-        with pytest.raises(Killed):
-            rig.run(folder, PRUNED, FINAL, width=WIDTH)
-    return sorted((folder / ".pending").glob("*.npz"))
-
-
-DAMAGES: dict[str, Callable[[Path], object]] = {
-    "missing": lambda path: path.unlink(),
-    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-50]),
-    "garbage": lambda path: path.write_bytes(b"garbage" * 99),
-}
-
-
-@pytest.mark.parametrize("adds", [0, 4, 5, 7])
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_lost_checkpoints_are_computed_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole, damage: Callable[[Path], object], adds: int
-) -> None:
-    files = left(tmp_path / "run", monkeypatch, adds)
-    assert files
-    for file in files:
-        damage(file)
-    again = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH)
-    assert csv(again) == whole[0]
-    assert results(tmp_path / "run") == whole[1]
-
-
-def test_a_damaged_checkpoint_is_warned_of_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole) -> None:
-    file, *_ = left(tmp_path / "run", monkeypatch, 0)
-    file.write_bytes(file.read_bytes()[:-50])
-    again = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH)
-    [warning] = again.watched.warnings
-    assert warning.startswith(f"{file} must be a checkpoint of an interrupted run, got ")
-    assert csv(again) == whole[0]
-
-
-# Failures
-
-
-def failing(*calls: int) -> rig.InProcess:
-    """Return an engine whose packs number `calls` give no result."""
-    engine = rig.InProcess()
-    engine.failing = lambda _: len(engine.ran) in calls
-    return engine
-
-
-@pytest.mark.parametrize("call", range(1, PACKS))
-def test_a_retry_of_a_failed_pack_ends_as_if_it_had_not_failed(tmp_path: Path, whole, call: int) -> None:
-    failed = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=failing(call))
-    lost = [record for record in failed.records if record.status is Status.FAILED]
-    assert lost
-    settings = {record.spec.lambda_ for record in lost}
-    ended = {r.status for r in pruned(failed) if r.spec.lambda_ in settings and r not in lost}
-    assert Status.COMPLETE not in ended or all(len(record.came_from) == CYCLES - 1 for record in lost)
-    assert rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=rig.forbidden()).records == failed.records
-    again = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, retry=True)
-    assert csv(again) == whole[0]
-    assert results(tmp_path / "run").keys() == whole[1].keys()
-    twice = rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, retry=True, engine=rig.forbidden())
-    assert csv(twice) == whole[0]
-    assert csv(rig.run(tmp_path / "run", PRUNED, FINAL, width=WIDTH, engine=rig.forbidden())) == whole[0]
-
-
-def test_a_trial_that_fails_in_its_second_leg_keeps_what_the_first_one_left(tmp_path: Path) -> None:
-    failed = rig.run(tmp_path / "run", PRUNED, width=WIDTH, engine=failing(7))
-    [lost, *_] = [record for record in failed.records if record.status is Status.FAILED]
-    assert lost.curves.epoch == (0, 1, 2)
-    assert lost.final("val_accuracy") is lost.last("val_accuracy") is None
-    assert len(lost.came_from) == 1
+def test_alone_in_their_packs_survivors_have_every_bit_that_they_have_where_nothing_is_dropped(tmp_path: Path) -> None:
+    """Windows of 50 mini-batches included, which end within the fourth cycle of 16 steps, and the seventh."""
+    stage = rig.listed(lambdas=(0.001, 0.01, 0.1, 0.3), cycles=7, prune=0.3)
+    pruned_ones = rig.run(tmp_path / "run", stage, width=1).records
+    never = rig.run(tmp_path / "never", dataclasses.replace(stage, prune=0.0), width=1).records
+    ended = [record for record in pruned_ones if record.status is Status.COMPLETE]
+    assert len({len(record.curves.epoch) for record in pruned_ones}) > 1
+    assert {len(record.batch_losses) for record in ended} == {2}
+    for record in pruned_ones:
+        whole = never[record.number]
+        assert record.curves == whole.curves.until(record.curves.epoch[-1])
+        assert record.batch_losses == whole.batch_losses[: len(record.batch_losses)]
+        assert len(record.batch_losses) == 8 * record.curves.epoch[-1] // 50
 
 
 # Rounds, plans, previews, reports
@@ -420,5 +267,8 @@ def test_a_row_knows_what_its_trial_was_at_the_end_of_every_leg(tmp_path: Path) 
     assert (first.timing, first.earlier, first.record.came_from) == (row.earlier[0], (), ())
     second = row.at_end_of(row.record.came_from[1], 4)
     assert (second.timing, second.earlier) == (row.earlier[1], row.earlier[:1])
+    losses = dataclasses.replace(row, record=dataclasses.replace(row.record, batch_losses=(1.0, 2.0, 3.0)))
+    for epoch, windows in ((6, 0), (7, 1), (12, 1), (13, 2)):  # of 8 steps: 48, 56, 96, 104
+        assert losses.at_end_of(row.record.came_from[0], epoch).record.batch_losses == (1.0, 2.0, 3.0)[:windows]
     assert second.at_end_of(row.record.came_from[0], 2) == first
     assert_same_bits({"a": np.array(second.record.curves.val_loss)}, {"a": np.array(row.record.curves.val_loss[:5])})
