@@ -18,7 +18,7 @@ from pipeline.train import CURVE_ROWS
 PROCESS = 60_000_000
 """Bytes of a worker that has imported everything and trained nothing."""
 
-LAYER = 4000
+LAYER = 2000
 """Bytes that a hidden layer costs however few units it has: the heads of its arrays, their names."""
 
 KEPT = {"none": 1, "before": 2, "after": 3}
@@ -49,10 +49,9 @@ def pack_bytes(pack: Pack) -> int:
     kept = M * size * sum(KEPT[network.norm_of(layer)] * units for layer, units in enumerate(network.hidden, start=1))
     if any(member.keep < 1 for member in pack.trials):
         kept += 2 * layers  # the masks, and what they leave
-    at_hand = M * size * (3 * max(network.hidden, default=0) + 4 * data.classes)
+    at_hand = M * size * (2 * max(network.hidden, default=0) + 3 * data.classes)
     copy = _copy_bytes(trial)
-    # The gradients of the last mini-batch, with the inputs they keep, are there until the next ones are.
-    batch = trial.batch_size * (kept + 3 * layers + at_hand + size * data.columns)
+    batch = trial.batch_size * (kept + layers + at_hand + size * data.columns)
     comes_and_goes = (
         2 * np.dtype(float).itemsize * max(matrices),
         batch + M * size * max(matrices) * (3 if states else 1),
@@ -76,7 +75,7 @@ def _copy_bytes(trial: TrialSpec) -> int:
 def _statistics_bytes(trial: TrialSpec, item: int) -> int:
     """Return what statistics of many rows as one batch take, layer after layer; `item` are M numbers."""
     network, data, evaluation = trial.network, trial.data, trial.evaluation
-    # A layer's input and values, normalised, squared, activated, and the zeros of the ReLU; with skips every output.
+    # A layer's input, its values, normalised, activated, and one that comes and goes; with skips every output.
     units = 5 * max(network.hidden, default=0) + (sum(network.hidden) if network.skips else 0)
     kind = KINDS[evaluation.statistics]
     rows = max(min(CURVE_ROWS, data.n_train), min(evaluation.rows, data.n_train) if kind.estimated else 0)
