@@ -34,9 +34,7 @@ class AugmentSpec:
 
     def __str__(self) -> str:
         """Return what changes, in words: "mirror, shift 2", or "none"."""
-        said = {
-            name: "" if value is True else f" {value:g}" for name, value in dataclasses.asdict(self).items() if value
-        }
+        said = {name: "" if value is True else f" {value:g}" for name, value in vars(self).items() if value}
         return ", ".join(f"{name}{value}" for name, value in said.items()) or "none"
 
     @property
