@@ -18,7 +18,7 @@ from pipeline.train import CURVE_ROWS
 PROCESS = 60_000_000
 """Bytes of a worker that has imported everything and trained nothing."""
 
-LAYER = 4000
+LAYER = 1500
 """Bytes that a hidden layer costs however few units it has: the heads of its arrays, their names."""
 
 KEPT = {"none": 1, "before": 2, "after": 3}
@@ -49,10 +49,10 @@ def pack_bytes(pack: Pack) -> int:
     kept = M * size * sum(KEPT[network.norm_of(layer)] * units for layer, units in enumerate(network.hidden, start=1))
     if any(member.keep < 1 for member in pack.trials):
         kept += 2 * layers  # the masks, and what they leave
-    at_hand = M * size * (3 * max(network.hidden, default=0) + 4 * data.classes)
+    at_hand = M * size * (2 * max(network.hidden, default=0) + 4 * data.classes)
     copy = _copy_bytes(trial)
-    # The gradients of the last mini-batch, with the inputs they keep, are there until the next ones are.
-    batch = trial.batch_size * (kept + 3 * layers + at_hand + size * data.columns)
+    # Gradients in factors keep the inputs of every layer, and what came back to it, until the step is taken.
+    batch = trial.batch_size * (kept + layers + at_hand + size * data.columns)
     comes_and_goes = (
         2 * np.dtype(float).itemsize * max(matrices),
         batch + M * size * max(matrices) * (3 if states else 1),
