@@ -46,11 +46,6 @@ class ByteRows:
         return self.pixels.shape
 
     @property
-    def ndim(self) -> int:
-        """2."""
-        return self.pixels.ndim
-
-    @property
     def dtype(self) -> np.dtype[np.float32]:
         """That of the rows, not of the pixels."""
         return self.mean.dtype

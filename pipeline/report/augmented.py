@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -83,7 +84,7 @@ def shifted_images(
 
 def _kinds(spec: AugmentSpec) -> list[tuple[str, AugmentSpec]]:
     """Return each change that `spec` makes by itself, and all together unless it is one; each with what to call it."""
-    changes = {name: value for name, value in vars(spec).items() if value}
+    changes = {name: value for name, value in asdict(spec).items() if value}
     kinds = [(_label(name, value), AugmentSpec(**{name: value})) for name, value in changes.items()]
     return kinds if len(kinds) == 1 else [*kinds, ("all together" if kinds else "no change", spec)]
 
