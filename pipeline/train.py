@@ -106,10 +106,10 @@ class _Run:
         """A member of the pack, asked for what all members share."""
         return self.pack.trials[0]
 
-    def eta(self) -> Array:
-        """The learning rates (M',) of the step about to be taken, in float64."""
-        schedule = self.shared.schedule
-        return SCHEDULES[schedule.kind](self.step, schedule, self.shared.steps_per_epoch, self.eta_min, self.eta_max)
+    def eta(self, steps: int = 1) -> Array:
+        """The learning rates (S, M') of the S `steps` that come next, in float64."""
+        schedule, t = self.shared.schedule, self.step + np.arange(steps)[:, None]
+        return SCHEDULES[schedule.kind](t, schedule, self.shared.steps_per_epoch, self.eta_min, self.eta_max)
 
     def masks(self, B: int) -> Masks:
         """Draw those of dropout for a batch of B examples, where any trial has dropout."""
@@ -206,8 +206,8 @@ def _epoch(run: _Run, split: Split, epoch: int) -> None:
     cuts = batches(len(order), shared.batch_size)
     run.batch_losses, run.batch_accuracies = (np.empty((len(run.trials), len(cuts))) for _ in range(2))
     due = refreshes(shared.evaluation, len(cuts), last=epoch == shared.schedule.epochs)
-    lost: dict[int, Divergence] = {}
     with np.errstate(all="ignore"):  # a diverging trial overflows; the test of every loss below says so
+        eta = run.eta(len(cuts)).astype(shared.network.dtype)  # too large for float32: the trial diverges
         for step, batch in enumerate(cuts):
             if step in due:
                 run.estimated = estimate(network, split.x_train, shared.evaluation)
@@ -215,26 +215,28 @@ def _epoch(run: _Run, split: Split, epoch: int) -> None:
             # "clip" spares NumPy a buffer; a permutation has no index to clip
             x = np.take(split.x_train, rows, axis=0, out=buffer[: len(rows)], mode="clip")
             x = augment(x, shared.augment, run.scale, run.images)
-            eta = run.eta().astype(shared.network.dtype)  # too large for float32: the trial diverges
             loss, gradients, statistics, accuracy = network.loss_and_gradients(
                 x.astype(shared.network.dtype, copy=False), split.y_train[rows], run.lambda_, run.masks(len(rows))
             )
             network.average(statistics)
-            optimizer.update(network.parameters, gradients, run.optimizer_state, eta, shared.optimizer)
-            run.step += 1
+            optimizer.update(network.parameters, gradients, run.optimizer_state, eta[step], shared.optimizer)
+            del gradients  # their memory, still in the caches, serves the next step
             run.batch_losses[:, step], run.batch_accuracies[:, step] = loss, accuracy
-            _note(lost, run, loss, "mini-batch loss")
         network.folded()
         if len(cuts) in due:
             run.estimated = estimate(network, split.x_train, shared.evaluation)
+    lost: dict[int, Divergence] = {}
+    for step in range(len(cuts)) if not np.isfinite(run.batch_losses).all() else ():
+        _note(lost, run, run.batch_losses[:, step], "mini-batch loss", run.step + step + 1)
+    run.step += len(cuts)
     run.drop(lost)
 
 
-def _note(lost: dict[int, Divergence], run: _Run, values: Array, what: str) -> None:
+def _note(lost: dict[int, Divergence], run: _Run, values: Array, what: str, step: int) -> None:
     """Enter the trials with a value that is not finite into `lost`, by position, unless they are there already."""
     for position in np.flatnonzero(~np.isfinite(values)).tolist():
-        reason = f"{what} is {values[position]} at step {run.step}"
-        lost.setdefault(position, Divergence(int(run.trials[position]), run.step, reason))
+        reason = f"{what} is {values[position]} at step {step}"
+        lost.setdefault(position, Divergence(int(run.trials[position]), step, reason))
 
 
 def _report(run: _Run, split: Split, epoch: int) -> EpochReport:
@@ -254,8 +256,8 @@ def _report(run: _Run, split: Split, epoch: int) -> EpochReport:
     train_values = measure(network, x, labels, of_train, penalties)
     val_values = measure(network, split.x_val, split.y_val, of_val, penalties)
     lost: dict[int, Divergence] = {}
-    _note(lost, run, train_values.cost, "training cost")
-    _note(lost, run, val_values.cost, "validation cost")
+    _note(lost, run, train_values.cost, "training cost", run.step)
+    _note(lost, run, val_values.cost, "validation cost", run.step)
     kept = [position for position in range(len(run.trials)) if position not in lost]
     run.drop(lost)
     return EpochReport(
@@ -263,7 +265,7 @@ def _report(run: _Run, split: Split, epoch: int) -> EpochReport:
         run.step,
         -(-epoch // (2 * shared.schedule.step_size)),
         run.trials,
-        run.eta(),
+        run.eta()[0],
         _select(train_values, kept),
         _select(val_values, kept),
         run.batch_losses,

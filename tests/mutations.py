@@ -33,7 +33,7 @@ MUTATIONS = [
     Mutation(
         "a scaled matrix meets its input without the scale",
         "core/affine.py",
-        "        out *= scale.astype(out.dtype)[:, None, None]\n",
+        "        scaled *= _per_unit(scale, H, out.dtype)\n",
         "        pass\n",
     ),
     Mutation(
@@ -51,20 +51,20 @@ MUTATIONS = [
     Mutation(
         "the batch variance divides by n - 1",
         "core/layers.py",
-        "variance = batch_sum(s * s) / B",
-        "variance = batch_sum(s * s) / max(B - 1, 1)",
+        "variance = batch_sum(out) / B",
+        "variance = batch_sum(out) / max(B - 1, 1)",
     ),
     Mutation(
         "batch norm's gradient lacks the term of the mean",
         "core/layers.py",
-        "    g -= (by_beta / B)[:, None, :]\n",
+        "    along += (by_beta / B)[:, None, :]\n",
         "",
     ),
     Mutation(
         "batch norm's gradient lacks the term of the variance",
         "core/layers.py",
-        "    g -= cache.centred * (cache.inverse_std * by_gamma / B)[:, None, :]\n",
-        "",
+        "    np.multiply(cache.centred, (cache.inverse_std * by_gamma / B)[:, None, :], out=along)\n",
+        "    along[...] = 0\n",
     ),
     Mutation(
         "old and new swap their weights in the moving average",
@@ -99,7 +99,7 @@ MUTATIONS = [
     Mutation(
         "the softmax subtracts the largest score of all trials",
         "core/losses.py",
-        "    scores -= scores.max(axis=-1, keepdims=True)\n",
+        "    scores -= np.maximum.reduce(scores, axis=-1, keepdims=True)\n",
         "    scores -= scores.max()\n",
     ),
     Mutation(
@@ -122,19 +122,19 @@ MUTATIONS = [
         "parameters[name] -= velocity",
         "parameters[name] -= per_trial(eta, velocity) * velocity",
     ),
-    Mutation("the schedule is a step ahead", "train.py", "](self.step, schedule,", "](self.step + 1, schedule,"),
+    Mutation("the schedule is a step ahead", "train.py", "self.step + np.arange", "self.step + 1 + np.arange"),
     Mutation(
         "the reported rate is rounded to the precision of the network",
         "train.py",
-        "        run.eta(),\n",
-        "        run.eta().astype(shared.network.dtype),\n",
+        "        run.eta()[0],\n",
+        "        run.eta()[0].astype(shared.network.dtype),\n",
     ),
     Mutation("half a cycle is a cycle", "core/schedules.py", "t % (2 * n_s) / n_s", "2 * t % (2 * n_s) / n_s"),
     Mutation(
         "the short last batch is divided by the full size",
         "train.py",
-        "run.optimizer_state, eta, shared.optimizer)",
-        "run.optimizer_state, eta * (len(rows) / shared.batch_size), shared.optimizer)",
+        "run.optimizer_state, eta[step], shared.optimizer)",
+        "run.optimizer_state, eta[step] * (len(rows) / shared.batch_size), shared.optimizer)",
     ),
     Mutation(
         "the short last batch is left out",
@@ -332,9 +332,9 @@ MUTATIONS = [
         "np.square(array)",
     ),
     Mutation(
-        "a loss is checked only when the epoch is over",
+        "of an epoch's losses only the last one is checked",
         "train.py",
-        '            _note(lost, run, loss, "mini-batch loss")\n',
-        '            if step == len(cuts) - 1:\n                _note(lost, run, loss, "mini-batch loss")\n',
+        "    for step in range(len(cuts)) if",
+        "    for step in (len(cuts) - 1,) if",
     ),
 ]

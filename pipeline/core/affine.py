@@ -39,27 +39,43 @@ def laid_wide(array: Array) -> Array:
     return copy
 
 
+def _wide(array: Array) -> Array:
+    """Return (M, B, H) as `wide` does, of a copy where it lies otherwise."""
+    M, B, H = array.shape
+    return array.transpose(1, 0, 2).reshape(B, M * H)
+
+
 SMALLEST = 1e-3
 """A scale below it is folded into its matrix, whose numbers would become as much too large."""
 
 
-def affine(x: Array, weight: Array, bias: Array | None = None, scale: Array | None = None) -> Array:
+def empty_by_unit(M: int, B: int, H: int, dtype: DTypeLike) -> Array:
+    """Return an uninitialised (M, B, H) array that lies in memory as (H, M, B): a softmax reduces whole rows of it."""
+    array: Array = np.empty((H, M, B), dtype)
+    return array.transpose(1, 2, 0)
+
+
+def affine(
+    x: Array, weight: Array, bias: Array | None = None, scale: Array | None = None, *, by_unit: bool = False
+) -> Array:
     """Return x W + b, equation (12), shape (M, B, H).
 
     Args:
         x: (B, D) where the trials share their input, (M, B, D) where each has its own.
         weight: (M, D, H); in the layout of `empty` where the input is shared.
         bias: (M, H), or None for a layer without one.
-        scale: (M,), where `weight` is V and W = scale * V; see `WeightGradient`.
+        scale: (M,), where `weight` is V and W = scale * V; see `WeightGradient`. The input is shared.
+        by_unit: lay the result as `empty_by_unit` does, where each trial has its own input.
     """
     M, _, H = weight.shape
-    out = empty(M, x.shape[-2], H, weight.dtype)
+    out = (empty_by_unit if by_unit and x.ndim == 3 else empty)(M, x.shape[-2], H, weight.dtype)
     if x.ndim == 2:
         np.matmul(x, wide(weight), out=wide(out))
     else:
         np.matmul(x, weight, out=out)
     if scale is not None:
-        out *= scale.astype(out.dtype)[:, None, None]
+        scaled = wide(out)
+        scaled *= _per_unit(scale, H, out.dtype)
     if bias is not None:
         out += bias[:, None, :]
     return out
@@ -110,13 +126,20 @@ class WeightGradient:
             weight *= shrink.astype(weight.dtype)[:, None, None]
         else:
             np.multiply(self.scale, shrink, out=self.scale)
-            fold(weight, self.scale, ~(self.scale > SMALLEST))
+            if not self.scale.min() > SMALLEST:
+                fold(weight, self.scale, ~(self.scale > SMALLEST))
             step = step / self.scale
-        g = self.g * step.astype(self.g.dtype)[:, None, None]
         if self.x.ndim == 2:
-            add_product(wide(weight), self.x, wide(g))
+            g = _wide(self.g) * _per_unit(step, weight.shape[2], weight.dtype)
+            add_product(wide(weight), self.x, g)
         else:
+            g = self.g * step.astype(weight.dtype)[:, None, None]
             weight += np.matmul(self.x.transpose(0, 2, 1), g)
+
+
+def _per_unit(values: Array, H: int, dtype: DTypeLike) -> Array:
+    """Return (M,) values repeated for every unit, (M*H,): what multiplies a wide matrix in whole rows."""
+    return np.repeat(values.astype(dtype), H)
 
 
 def fold(weight: Array, scale: Array, trials: NDArray[np.bool_]) -> None:

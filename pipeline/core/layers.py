@@ -5,6 +5,7 @@ A backward function may overwrite the gradient that it is given: it is the only 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -24,7 +25,7 @@ class Activation:
 
 
 def _relu(x: Array) -> Array:
-    return np.maximum(x, np.zeros_like(x))  # an array of zeros: NumPy is 4 times slower with a scalar
+    return np.maximum(x, np.zeros(x.shape[-1:], x.dtype))  # NumPy is several times slower with a scalar
 
 
 def _relu_backward(g: Array, y: Array) -> Array:
@@ -48,9 +49,18 @@ ACTIVATIONS: Mapping[str, Activation] = {
 
 def batch_sum(x: Array) -> Array:
     """Sum (M, B, H) over the examples: (M, H). A product with ones is the fastest way through the BLAS."""
+    if x.strides[1] == x.itemsize:  # examples side by side, as the loss leaves its gradient
+        return np.asarray(np.add.reduce(x, axis=1))
     M, B, H = x.shape
-    total: Array = np.ones(B, x.dtype) @ wide(x)
+    total = _ones(B, x.dtype) @ wide(x)
     return total.reshape(M, H)
+
+
+@lru_cache
+def _ones(B: int, dtype: DTypeLike) -> Array:
+    ones: Array = np.ones(B, dtype)
+    ones.flags.writeable = False
+    return ones
 
 
 @dataclass(frozen=True)
@@ -85,9 +95,10 @@ def batch_norm(s: Array, gamma: Array, beta: Array, epsilon: float) -> tuple[Arr
     B = s.shape[1]
     mean = batch_sum(s) / B
     s -= mean[:, None, :]
-    variance = batch_sum(s * s) / B
+    out = s * s  # written over below: an array fewer in the caches
+    variance = batch_sum(out) / B
     inverse_std = 1 / np.sqrt(variance + s.dtype.type(epsilon))
-    out = s * (gamma * inverse_std)[:, None, :]
+    np.multiply(s, (gamma * inverse_std)[:, None, :], out=out)
     out += beta[:, None, :]
     return out, BatchNormCache(s, inverse_std, Moments(mean, variance))
 
@@ -99,9 +110,11 @@ def batch_norm_backward(g: Array, cache: BatchNormCache, gamma: Array) -> tuple[
     """
     B = g.shape[1]
     by_beta = batch_sum(g)
-    by_gamma = batch_sum(g * cache.centred) * cache.inverse_std
-    g -= (by_beta / B)[:, None, :]
-    g -= cache.centred * (cache.inverse_std * by_gamma / B)[:, None, :]
+    along = g * cache.centred
+    by_gamma = batch_sum(along) * cache.inverse_std
+    np.multiply(cache.centred, (cache.inverse_std * by_gamma / B)[:, None, :], out=along)
+    along += (by_beta / B)[:, None, :]
+    g -= along
     g *= (gamma * cache.inverse_std)[:, None, :]
     return g, by_gamma, by_beta
 

@@ -5,12 +5,13 @@ biases, gamma or beta), so the gradient adds 2 * lambda * W. Other conventions s
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from pipeline.core.affine import Array, laid_wide
+from pipeline.core.affine import Array, empty_by_unit
 
 Labels = NDArray[np.integer[Any]]
 
@@ -18,9 +19,9 @@ Labels = NDArray[np.integer[Any]]
 def classes_first(scores: Array) -> Array:
     """Return a copy of (M, B, C) scores that lies in memory as (C, M, B): the softmax then reduces whole rows."""
     M, B, C = scores.shape
-    copy: Array = np.empty((C, M, B), scores.dtype)
-    copy[...] = scores.transpose(2, 0, 1)
-    return copy.transpose(1, 2, 0)
+    copy = empty_by_unit(M, B, C, scores.dtype)
+    copy[...] = scores
+    return copy
 
 
 def cross_entropy(scores: Array, labels: Labels) -> Array:
@@ -46,18 +47,25 @@ def cross_entropy_and_gradient(scores: Array, labels: Labels) -> tuple[Array, Ar
         scores: (M, B, C).
         labels: (B,) class indices.
     """
-    B = len(labels)
-    rows = np.arange(B)
+    _, B, C = scores.shape
     scores = classes_first(scores)
-    scores -= scores.max(axis=-1, keepdims=True)
-    picked = scores[:, rows, labels]
-    accuracy = _right(scores, picked, labels).sum(axis=-1) / B
+    scores -= np.maximum.reduce(scores, axis=-1, keepdims=True)
+    picked = scores[:, np.arange(B), labels]
+    accuracy = np.add.reduce(_right(scores, picked, labels), axis=-1) / B
     probability = np.exp(scores, out=scores)
-    total = probability.sum(axis=-1, keepdims=True)
-    loss = (np.log(total[..., 0]) - picked).mean(axis=-1)
+    total = np.add.reduce(probability, axis=-1, keepdims=True)
+    loss = np.add.reduce(np.log(total[..., 0]) - picked, axis=-1) / B
     probability /= total * B
-    probability[:, rows, labels] -= probability.dtype.type(1 / B)
-    return loss, laid_wide(probability), accuracy
+    probability -= _shares(B, C, probability.dtype)[:, labels].T
+    return loss, probability, accuracy
+
+
+@lru_cache
+def _shares(B: int, C: int, dtype: DTypeLike) -> Array:
+    """Return 1/B at the class of every label, (C, C): its rows are what (21) subtracts."""
+    shares: Array = np.eye(C, dtype=dtype)
+    shares /= B
+    return shares
 
 
 def _right(shifted: Array, picked: Array, labels: Labels) -> NDArray[np.bool_]:

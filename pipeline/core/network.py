@@ -165,7 +165,8 @@ class Network:
 
     def _affine(self, layer: int, x: Array) -> Array:
         scale = self.scale if layer == 1 else None
-        return affine(x, self.parameters[f"W{layer}"], self.parameters.get(f"b{layer}"), scale)
+        weight, bias = self.parameters[f"W{layer}"], self.parameters.get(f"b{layer}")
+        return affine(x, weight, bias, scale, by_unit=layer == self.depth)
 
     def _hidden(self, x: Array, masks: Masks = ()) -> tuple[list[Hidden], Array]:
         """Run the hidden layers on a batch, equations (12)-(17); also return what the output layer gets."""

@@ -1,6 +1,8 @@
 """What is done to images in training, and by which statistics and on which images networks are evaluated."""
 
+import dataclasses
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pipeline.errors import one_of, require
 from pipeline.spec.rules import positive_integer
@@ -34,10 +36,12 @@ class AugmentSpec:
 
     def __str__(self) -> str:
         """Return what changes, in words: "mirror, shift 2", or "none"."""
-        said = {name: "" if value is True else f" {value:g}" for name, value in vars(self).items() if value}
+        said = {
+            name: "" if value is True else f" {value:g}" for name, value in dataclasses.asdict(self).items() if value
+        }
         return ", ".join(f"{name}{value}" for name, value in said.items()) or "none"
 
-    @property
+    @cached_property
     def active(self) -> bool:
         """Whether anything changes."""
         return self != AugmentSpec()
