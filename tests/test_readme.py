@@ -2,20 +2,25 @@
 
 import csv
 import json
+import math
 import re
 import runpy
+from collections.abc import Collection
 from pathlib import Path
 
 import optuna
 import pytest
 
+from pipeline.inference import INTERVAL_LEVEL, t_quantile
 from sweeps.experiments import PARTS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 DOCS = ROOT / "docs"
 EXPERIMENTS = [name for name in PARTS if name != "report"]
-RUN, SENSITIVITY, DEPTH = (DOCS / f"{name}-cifar10" for name in ("lambda", "init-sensitivity", "depth"))
+RUN, SENSITIVITY, DEPTH, PRUNING = (
+    DOCS / f"{name}-cifar10" for name in ("lambda", "init-sensitivity", "depth", "pruning")
+)
 
 
 def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,6 +77,35 @@ def test_the_table_of_a_grid_is_that_of_the_stored_run(run: Path, setting: tuple
         assert f"| {_named(key)} | {reached[key, 'none']} | {reached[key, 'before']} | {changed[key]} |" in README
     assert len(changed) >= 4
     assert f"{_core_minutes(run):.1f} core-minutes" in README
+
+
+def test_ranks_are_those_of_the_stored_table_and_high_at_the_ends_of_cycles_alone() -> None:
+    rows = [row for row in _rows(PRUNING / "rank_correlation.csv") if row["replicate"] == "mean"]
+    rho = {int(row["epoch"]): float(row["spearman"]) for row in rows}
+    told = f"was {rho[10]:.2f} after epoch 10, the end of a cycle, and {rho[5]:.2f} after epoch 5, {rho[15]:.2f} after"
+    assert told in " ".join(README.split())
+    assert {row["settings"] for row in rows} == {"16"}
+    assert max(rho, key=lambda epoch: (epoch < 20, rho[epoch])) == 10
+    assert [int(row["epoch"]) for row in rows if row["ends_cycle"] == "1"] == [10, 20]
+
+
+def test_what_dropping_settings_saves_and_costs_is_that_of_the_stored_runs() -> None:
+    text, runs = " ".join(README.split()), [PRUNING / "unpruned", PRUNING / "pruned"]
+    without, with_it = (_core_minutes(run, {"coarse", "refine"}) for run in runs)
+    assert (
+        f"took {without:.1f} core-minutes without and {with_it:.1f} core-minutes with these flags, a quarter less"
+        in text
+    )
+    assert with_it / without == pytest.approx(0.75, abs=0.02)
+    before, after = (json.loads((run / "best.json").read_text()) for run in runs)
+    assert f"Chosen was {after['lambda']:g} instead of {before['lambda']:g}" in text
+    refined = {float(r["lambda"]): r for r in _rows(runs[0] / "summary.csv") if r["stage"] == "refine"}
+    near = min(refined, key=lambda lambda_: abs(math.log(lambda_ / after["lambda"])))
+    found = before["refine"]
+    lower = 100 * (found["best_mean"] - float(refined[near]["val_accuracy_mean"]))
+    bound = 100 * t_quantile(INTERVAL_LEVEL, found["df"]) * found["s"] * math.sqrt(2 / found["replicates"])
+    told = f"{near:g} is the nearest to that: its mean is {lower:.2f} points below the best, where differences up to"
+    assert f"{told} {bound:.2f} are within noise" in text
 
 
 def quotes(page: Path) -> list[tuple[str, Path, str]]:
@@ -145,6 +179,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _core_minutes(run: Path) -> float:
-    """Return what a run's packs cost, whose seconds their trials share."""
-    return sum(float(row["cpu_seconds"]) / int(row["trials"]) for row in _rows(run / "timings.csv")) / 60
+def _core_minutes(run: Path, stages: Collection[str] = ()) -> float:
+    """Return what a run's packs cost, whose seconds their trials share; or those of some `stages`."""
+    rows = [row for row in _rows(run / "timings.csv") if not stages or row["stage"] in stages]
+    return sum(float(row["cpu_seconds"]) / int(row["trials"]) for row in rows) / 60

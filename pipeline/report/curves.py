@@ -29,9 +29,10 @@ SETS = (("train", style.TRAINING, "training"), ("val", style.VALIDATION, "valida
 def best_median_worst(records: Iterable[TrialRecord]) -> dict[str, list[TrialRecord]]:
     """Return the trials of the lambdas with the best, median and worst mean validation accuracy in a stage, by heading.
 
-    A lambda of which a trial did not complete is ranked behind the others, by the trials that did. Of an even number
-    the median is the better of the middle two. A lambda that has two of these roles comes once, as "best, median: λ =
-    0.01"; where no trial completed all of them come together.
+    A lambda of which a trial did not complete is ranked behind the others, by the trials that did; not at all where
+    none did, as where it was dropped at the end of a cycle. Of an even number the median is the better of the middle
+    two. A lambda that has two of these roles comes once, as "best, median: λ = 0.01"; where no trial completed all of
+    them come together.
     """
     records = list(records)
     groups = {lambda_: group for (lambda_,), group in by_setting(records).items()}

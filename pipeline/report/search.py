@@ -168,7 +168,7 @@ def _search_legend(stages: Mapping[str, _Stage], marks: Mapping[float, str], int
         handles.append(Line2D([], [], color=style.GREY, alpha=0.3, linewidth=8, label="95 % band (pooled sd)"))
     handles.append(Line2D([], [], color=style.GREY, marker="o", linestyle="", markersize=3, label="one replicate"))
     if any(values for stage in stages.values() for values in stage.pruned):
-        text = "dropped: accuracy at that cycle's end"
+        text = "dropped after a cycle"
         handles.append(Line2D([], [], color=style.GREY, marker="v", linestyle="", label=text, **DROPPED))
     for (lambda_, label), line in zip(marks.items(), MARK_LINES, strict=False):
         text = f"{label}: λ = {style.number(lambda_)}"

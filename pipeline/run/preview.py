@@ -196,9 +196,11 @@ class Preview:
         width = told if math.isfinite(half) else "no interval, from one seed"
         epochs = sorted({trial.schedule.epochs for pack in need.packs for trial in pack.trials})
         long = " to ".join(map(str, dict.fromkeys((epochs[0], epochs[-1])))) if epochs else stage.fixed.schedule.epochs
+        if stage.prune:
+            long = f"{stage.fixed.schedule.cycle_epochs} to {long}"
         components = stage.fixed.data.components
         on = "" if components is None else f" on {components:,} principal components (approximate)"
-        dropped = f", after each cycle without the worst {stage.prune:.0%} of the settings" if stage.prune else ""
+        dropped = f", the worst {100 * stage.prune:g} % of the settings dropped between cycles" if stage.prune else ""
         have = f"{dropped}, {need.present} present" if need.present else dropped
         return (
             f"{stage.name}: {stage.proposal.count} settings x {stage.replicates} replicates = {stage.count} trials "

@@ -56,5 +56,5 @@ def test_the_search_draws_dropped_lambdas_hollow_at_what_they_had_come_to_and_wi
     assert sorted(dots(axes)) == pytest.approx([50, 60])
     means = next(line for line in axes.lines if len(line.get_xdata()) == 3)
     assert np.isnan(means.get_ydata()).tolist() == [True, False, False]
-    assert "dropped: accuracy at that cycle's end" in legend(figure)
+    assert "dropped after a cycle" in legend(figure)
     assert axes.get_ylim()[0] < 40

@@ -86,9 +86,9 @@ def test_a_plan_counts_the_packs_of_all_legs(
     assert main(rig.lambda_command(npz, tmp_path / "out", plan=True, **HALVED)) == 0
     [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("coarse: ")]
     assert line.startswith(
-        "coarse: 4 settings x 2 replicates = 8 trials of 4 epochs, after each cycle without the worst"
+        "coarse: 4 settings x 2 replicates = 8 trials of 2 to 4 epochs, the worst 50 % of the settings dropped"
     )
-    assert "50% of the settings; 6 packs to train" in line
+    assert " between cycles; 6 packs to train" in line
     assert not (tmp_path / "out").exists()
 
 
