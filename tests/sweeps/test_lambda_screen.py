@@ -103,8 +103,8 @@ import os, signal, sys
 import pipeline.data.cache as cache
 from sweeps.__main__ import main
 write, rotated = cache._write_rows, []
-def dying(file, parts, shape):
-    write(file, parts, shape)
+def dying(file, parts, dtype, shape):
+    write(file, parts, dtype, shape)
     if shape[1] == 3:
         rotated.append(shape)
         os.kill(os.getpid(), signal.SIGKILL)
