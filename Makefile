@@ -17,6 +17,10 @@ FLAGS = $(if $(DATASET),--dataset '$(DATASET)') \
 	$(if $(PACK_WIDTH),--pack-width '$(PACK_WIDTH)') \
 	$(ARGS)
 
+# Not empty where the benchmark races against peers, which must then be installed.
+RACES = $(if $(findstring --only,$(ARGS)),$(findstring race,$(ARGS))$(findstring whole-sweep,$(ARGS)),all)
+PEERS = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"], sep="\n")
+
 .PHONY: help init-sensitivity gradient-check report assignment experiments data test check fix bench clean FORCE
 .NOTPARALLEL: # each command uses all cores by itself
 
@@ -67,7 +71,7 @@ fix: $(VENV)/dev ## repair what ruff can repair
 	@$(PY) -m ruff check --fix
 	@$(PY) -m ruff format
 
-bench: $(VENV)/bench ## measure: packs, predicted minutes, cost curves and overheads, a race against PyTorch, JAX, ...
+bench: $(VENV)/$(if $(RACES),bench,dev) ## measure: packs, predictions, costs, a race against PyTorch, JAX, ...
 	@$(PY) tests/bench $(if $(DATA_DIR),--data-dir '$(DATA_DIR)') $(ARGS)
 
 clean: ## remove caches and build files; never results, data or the environment
@@ -84,9 +88,9 @@ $(VENV)/dev: pyproject.toml constraints.txt $(PY)
 	@touch $(VENV)/run
 
 $(VENV)/bench: $(VENV)/dev # peer by peer: one that cannot be had is missing from the race, and the others are not
-	@rm $(VENV)/whole
-	@$(PY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"], sep="\n")' \
-	| while read -r peer; do \
+	@peers=$$($(PY) -c '$(PEERS)') || exit 1; \
+	rm $(VENV)/whole; \
+	printf '%s\n' "$$peers" | while read -r peer; do \
 	  echo "installing $$peer into $(VENV)"; \
 	  $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt "$$peer" \
 	  || echo "note: $$peer cannot be had here and will be missing from the race (to try again: rm $@)"; \

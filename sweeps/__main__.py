@@ -29,9 +29,8 @@ def main(argv: Sequence[str] | None = None, sweeps: Mapping[str, "Entry"] = SWEE
     by SIGINT, SIGPIPE and SIGTERM. What went wrong is the first line on stderr; --debug adds the traceback.
     """
     _open_closed_streams()
-    gc.set_threshold(GARBAGE)
     try:
-        with _terminable():
+        with _seldom_searched_for_garbage(), _terminable():
             return _explained(list(sys.argv[1:] if argv is None else argv), sweeps)
     except KeyboardInterrupt:
         return _stopped(signal.SIGINT)
@@ -95,6 +94,17 @@ def _failed(message: str, error: Exception, debug: bool, code: int) -> int:
 def _stopped(by: signal.Signals) -> int:
     print(f"stopped by {by.name}; the same command continues from here", file=sys.stderr)
     return STOPPED + by
+
+
+@contextmanager
+def _seldom_searched_for_garbage() -> Iterator[None]:
+    """Let the block make GARBAGE objects before they are searched."""
+    before = gc.get_threshold()
+    gc.set_threshold(GARBAGE)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class _Terminated(BaseException):

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from pipeline.errors import DataError
 from pipeline.files import lock, make_folder, remove_leftovers
 from pipeline.records import Row, TrialRecord
 from pipeline.report import tables
@@ -21,7 +22,7 @@ from pipeline.run.preview import StageNeeds, expected, price
 from pipeline.run.progress import reporting
 from pipeline.run.study import Study
 from pipeline.run.sweep import Runner, Sweep
-from pipeline.spec import plain
+from pipeline.spec import canonical_json, from_json, plain
 from sweeps.cli import Options
 from sweeps.folders import STUDY, run_folder
 from sweeps.measured import measured
@@ -63,14 +64,14 @@ class Session:
         """
         if self.source.dataset is None or not self._study.exists():  # without data nobody knows whose study it is
             return expected(sweep, self._plan, lambda _stage: {})
-        with Study.open(self._study, self._fingerprint, self._keys) as study:
+        with self._opened() as study:
             return expected(sweep, self._plan, study.rows)
 
     @contextmanager
     def completed(self, sweep: Sweep[Conclusion]) -> Iterator[tuple[Answer[Any, Conclusion], Finished]]:
         """Complete `sweep`, write the manifest, and hold the folder's lock for the block."""
         folder, workers = make_folder(self.folder), self.options.workers
-        with lock(folder), Study.open(self._study, self._fingerprint, self._keys) as study:
+        with lock(folder), self._opened() as study:
             remove_leftovers(folder)
             with reporting(self.console, workers) as reporter:
                 runner = Runner(self._plan, study, LokyEngine(workers), self.source.prepared, reporter)
@@ -80,6 +81,17 @@ class Session:
             write_manifest(folder, fingerprint, rows)
             answer = Answer(self.configuration, conclusion, results, rows, retired(study, rows), fingerprint)
             yield answer, Finished(folder, self.source, runner.computed)
+
+    def _opened(self) -> Study:
+        return Study.open(self._study, self._fingerprint, self._keys, self._completed)
+
+    def _completed(self, stored: Any) -> Any:
+        """Return a stored fingerprint with the defaults of the fields that its configuration did not have yet."""
+        try:
+            config = from_json(canonical_json(stored[self.name]), type(self.configuration))
+        except (KeyError, DataError):  # of something else: the differences are told one by one
+            return stored
+        return stored | {self.name: plain(config)}
 
     @property
     def _study(self) -> Path:

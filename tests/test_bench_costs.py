@@ -11,21 +11,25 @@ import pandas as pd
 import pytest
 from costs import KEY, PACKED, SINGLE, Point, bounded, by_rule, one_sample, panels, points, turns
 from costs_figure import figure
-from costs_publish import publish
+from costs_publish import frame, unframed
 from costs_table import costs as costs_of
 from costs_table import gains, section, verdict
 from matplotlib.figure import Figure
 from overheads import Command, Held, Overhead, Reached, overhead
+from redraw import redraw
 from rig import dataset
 from spread import Spread
 
 from pipeline.data import data_spec, open_split, prepare
+from pipeline.files import write_json
 from pipeline.report.document import Bullets, Table
 from pipeline.report.style import house_style
+from pipeline.report.tables import write_csv
 
 ASKED = panels(2)
 HELD = [Held(1, 450_000_000, ()), Held(2, 440_000_000, (100_000_000, 90_000_000))]
-REACHED = [Reached("a trial", "overhead per trial", "ms", 15, (12.0, 10.0, 11.0))]
+PER_TRIAL = "overhead per trial, of 1,002 on digits, by CPU time"
+REACHED = [Reached("a trial (CPU)", PER_TRIAL, "ms", 15, (12.0, 10.0, 11.0))]
 
 
 def samples(seconds: dict[Point, tuple[float, ...]], wall: float = 4.0) -> pd.DataFrame:
@@ -222,7 +226,7 @@ def test_every_question_has_a_panel_of_rates_and_one_of_shares_with_every_point_
 def test_goals_are_bars_of_what_they_allow_and_memory_has_its_goal(drawn: Figure):
     goals, held = drawn.axes[-2:]
     assert [bar.get_width() for bar in goals.patches] == [pytest.approx(100 * 11 / 15)]
-    assert [label.get_text() for label in goals.get_yticklabels()] == ["a trial"]
+    assert [label.get_text() for label in goals.get_yticklabels()] == ["a trial (CPU)"]
     lines = {line.get_label(): list(line.get_ydata()) for line in held.lines}
     assert lines == {"driver": [450, 440], "largest worker": [100], "goal of a worker": [150, 150]}
     for axes in (goals, held):
@@ -241,10 +245,35 @@ def test_labels_of_the_figure_do_not_leave_it_and_curves_are_named(drawn: Figure
     assert [text.get_text() for text in legend.get_texts()] == [PACKED, SINGLE]
 
 
-def test_document_figure_and_their_numbers_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    publish(every(), REACHED, HELD, cores=2, label="as found", out=tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"costs.md", "costs.png", "costs.svg"}
+def test_what_was_reached_and_held_is_read_again_as_it_was_written(tmp_path: Path):
+    write_csv(tmp_path / "overheads.csv", frame(REACHED, HELD))
+    assert unframed(pd.read_csv(tmp_path / "overheads.csv")) == (REACHED, HELD)
+
+
+def test_every_goal_has_a_name_for_the_figure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(overheads, "of_tiny_trials", lambda *_: Overhead(12.0, 10.0))
+    monkeypatch.setattr(overheads, "planning", lambda _: Command(4.0, 3.0, ""))
+    monkeypatch.setattr(overheads, "again", lambda *_: [Command(2.0, 1.0, "")])
+    found = [(one.name, one.unit, one.goal, one.rounds) for one in overheads.goals((), tmp_path, 2, 1)]
+    assert found == [
+        ("a trial (clock)", "ms", 15, (12.0,)),
+        ("a trial (CPU)", "ms", 15, (10.0,)),
+        ("10,000 planned", "s", 5, (4.0,)),
+        ("1,000 re-run", "s", 3, (2.0,)),
+    ]
+
+
+def test_document_and_figure_are_drawn_from_the_files_wherever_these_were_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    write_csv(tmp_path / "costs.csv", every())
+    write_csv(tmp_path / "overheads.csv", frame(REACHED, HELD))
+    write_json(tmp_path / "manifest.json", {"processor": "Zilog", "cores": 2, "kernels": {"unpinned": ["Z80"]}})
+    redraw(tmp_path)
+    assert {"costs.md", "costs.png", "costs.svg"} < {path.name for path in tmp_path.iterdir()}
     text = (tmp_path / "costs.md").read_text()
     assert text in capsys.readouterr().out
-    assert "Environment as found, kernel Z80." in text
-    assert "overhead per trial: 11.00 (10.00 to 12.00) ms; the goal of 15 ms is reached." in text
+    assert "Zilog, 2 cores; packs unpinned, commands as found" in text
+    assert "Environment unpinned, kernel Z80." in text
+    assert "All commands run in the environment as found" in text
+    assert f"{PER_TRIAL}: 11.00 (10.00 to 12.00) ms; the goal of 15 ms is reached." in text

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,14 @@ from peers.job import Job, lambdas
 from peers.job import rows as read_rows
 from race import FOUND, Turn, environments, turns
 from race_table import absent, document, faults, standings
+from redraw import redraw
 from rig import dataset
 
 from pipeline.data import data_spec, digits, open_split, prepare
+from pipeline.files import write_json
 from pipeline.report.markdown import markdown
 from pipeline.report.style import house_style
+from pipeline.report.tables import write_csv
 from sweeps import SWEEPS
 from sweeps.cli import parse
 
@@ -58,7 +62,38 @@ def test_others_get_rows_of_bytes_as_floats_and_the_pipeline_its_own(tmp_path):
 def test_lambdas_lie_on_a_log_grid_but_for_the_one_that_is_compared():
     assert lambdas(2) == pytest.approx((1e-5, 0.005))
     assert lambdas(5) == pytest.approx((1e-5, 1e-4, 1e-3, 0.005, 1e-1))
-    assert all(0.005 in lambdas(contestant.trials) for contestant in CONTESTANTS.values())
+    for cores in (1, 2, 3, 16):
+        assert all(0.005 in lambdas(contestant.trials_on(cores)) for contestant in CONTESTANTS.values())
+
+
+def test_every_core_has_as_many_trials_on_any_machine_and_the_labels_say_how_many_cores_there_were():
+    for name, contestant in CONTESTANTS.items():
+        assert contestant.trials_on(2) == contestant.trials
+        for cores in (1, 2, 4, 16):
+            shares = Job("", lambdas(contestant.trials_on(cores)), cores).shares()
+            assert {len(share) for share in shares} == {contestant.trials / 2}, name
+            assert len(shares) == cores
+            assert contestant.label_of(contestant.trials_on(cores)) == contestant.label_on(cores)
+    assert CONTESTANTS["optuna-processes"].label_on(2) == "Optuna + PyTorch, 2 processes"
+    assert CONTESTANTS["optuna-threads"].label_on(16) == "Optuna + PyTorch, 16 threads"
+
+
+def test_a_race_gives_more_cores_more_trials(rows, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(race, "_gauged", lambda *_: {"limit": 8.0})
+    monkeypatch.setattr(race, "take_turn", lambda _, job: given.append(len(job.lambdas)) or (Answer("failed"), 0))
+    for cores in (2, 4):
+        race.race(replace(job(rows), cores=cores), tmp_path, 1, {FOUND: ()}, [OURS, "numpy"])
+    assert given == [16, 2, 32, 4]
+
+
+def test_scikit_learn_is_warmed_up_where_a_clock_is_waiting_for_it(rows, monkeypatch):
+    sklearn_mlp = pytest.importorskip("peers.sklearn_mlp")
+    fitted = []
+    monkeypatch.setattr(sklearn_mlp, "_fit", lambda _job, _rows, lambda_: fitted.append(lambda_) or (lambda_, 0.0))
+    for warm in (True, False):
+        sklearn_mlp.race(replace(job(rows), warm=warm), Clock(time.time()))
+    assert fitted == [lambdas(2)[0], *lambdas(2), *lambdas(2)]
 
 
 def test_a_job_is_dealt_to_the_cores_and_survives_being_written(tmp_path):
@@ -130,7 +165,7 @@ def test_a_contestant_that_dies_without_a_word_has_failed(tmp_path, monkeypatch)
     assert answer == Answer("failed", "exit code 1: it said nothing")
 
 
-@pytest.mark.parametrize("name", [OURS, "unpacked", "numpy", "sklearn", "optuna-threads", "vmap", "loader", "jax"])
+@pytest.mark.parametrize("name", [OURS, "unpacked", "numpy", "sklearn", "optuna-processes", "vmap", "loader", "jax"])
 def test_a_contestant_trains_every_lambda_and_says_how_long_it_took(name, rows):
     contestant = CONTESTANTS[name]
     for package in contestant.packages:
@@ -187,7 +222,14 @@ def samples() -> pd.DataFrame:
     ]
     frame = pd.DataFrame(lines, columns=columns).astype(dict.fromkeys(columns[5:], float))
     return frame.assign(
-        start_up=2.0, memory_mb=[100.0] * 9 + [300.0], sgemm=100.0, kernel="Zen", limit=8.0, versions="", pinned=False
+        trials=[CONTESTANTS[name].trials for name in frame["contestant"]],  # on two cores
+        start_up=2.0,
+        memory_mb=[100.0] * 9 + [300.0],
+        sgemm=100.0,
+        kernel="Zen",
+        limit=8.0,
+        versions="",
+        pinned=False,
     )
 
 
@@ -240,6 +282,7 @@ def test_the_document_has_a_table_per_environment_and_names_who_is_absent():
     assert "4.50 (4.00 to 5.00)" in text
     assert "2.50 (2.00 to 3.00)" in text
     assert "Ray Tune + PyTorch is missing" in text
+    assert text.count("their ratios here compare ours as found with them unpinned") == 1
 
 
 def test_the_figure_shows_every_contestant_that_finished():
@@ -248,12 +291,51 @@ def test_the_figure_shows_every_contestant_that_finished():
         drawn.draw_without_rendering()
     (axes,) = drawn.axes
     assert [tick.get_text() for tick in axes.get_yticklabels()] == [
-        CONTESTANTS[name].label for name in ("numpy", "jax", OURS)
+        CONTESTANTS[name].label_on(2) for name in ("numpy", "jax", OURS)
     ]
     (legend,) = drawn.legends
     assert {text.get_text() for text in legend.get_texts()} == {FOUND, FREE, "limit of SGEMM"}
     assert axes.get_xlim()[0] == 0
     assert np.isfinite(axes.get_xlim()).all()
+
+
+def stored(folder: Path, whole: pd.DataFrame) -> None:
+    """Write what a race leaves in its folder before anything is drawn."""
+    write_csv(folder / "race.csv", samples())
+    write_csv(folder / "whole-search.csv", whole)
+    write_json(folder / "manifest.json", {"processor": "Z80", "cores": 2})
+
+
+WHOLE = pd.DataFrame(
+    [("ours", 40, 0, 80.0, ""), ("lost", 0, 0, None, "error: no")],
+    columns=["label", "trials", "pruned", "seconds", "reason"],
+)
+
+
+@pytest.mark.parametrize(
+    ("whole", "said"),
+    [
+        (WHOLE.assign(environment="as it was", epochs=8), "whole lambda search as it was, 8 epochs"),
+        (WHOLE, f"whole lambda search {FREE}, 20 epochs".replace("_", "\\_")),  # of before its file said so
+    ],
+    ids=["now", "before"],
+)
+def test_a_stored_race_is_drawn_again_as_it_was_wherever_it_was_measured(whole, said, tmp_path, capsys):
+    stored(tmp_path, whole)
+    redraw(tmp_path)
+    assert {"race.md", "race.png", "race.svg"} < {path.name for path in tmp_path.iterdir()}
+    text = (tmp_path / "race.md").read_text()
+    described, _, others = text.partition("## A whole search")
+    assert described == markdown(document(samples(), "Z80, 2 cores")).partition("## How it was measured")[0]
+    assert said in others
+    assert "| lost |" in " ".join(others.split())
+    assert "error: no" in others
+    assert "4.50 (4.00 to 5.00)" in capsys.readouterr().out
+
+
+def test_a_folder_without_samples_cannot_be_drawn(tmp_path):
+    with pytest.raises(SystemExit, match=r"must hold one of race.csv, whole-search.csv, costs.csv, got none"):
+        redraw(tmp_path)
 
 
 def test_the_whole_search_is_forty_trials_of_one_schedule():

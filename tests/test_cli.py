@@ -1,5 +1,6 @@
 """The command line: what is typed becomes values; what is wrong becomes one line and an exit code."""
 
+import gc
 import os
 import re
 import signal
@@ -15,7 +16,7 @@ import pytest
 from pipeline.errors import ConfigError, DataError, HostError, require
 from pipeline.spec import NetworkSpec
 from sweeps import SWEEPS
-from sweeps.__main__ import main
+from sweeps.__main__ import GARBAGE, main
 from sweeps.cli import SCALES, Entry, LambdaFlag, Options, flags, parse
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,6 +69,16 @@ def asked(*arguments: str) -> tuple[Toy, Options]:
     seen: list[tuple[Toy, Options]] = []
     assert main(["toy", *arguments], toy(lambda *request: seen.append(request))) == 0
     return seen[0]
+
+
+def test_garbage_is_seldom_searched_for_in_a_run_and_as_before_after_it() -> None:
+    before, seen = gc.get_threshold(), []
+    try:
+        gc.set_threshold(701, 11, 11)
+        assert main(["toy"], toy(lambda *_: seen.append(gc.get_threshold()[0]))) == 0
+        assert (seen, gc.get_threshold()[0]) == ([GARBAGE], 701)
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_without_flags_a_sweep_gets_its_defaults_at_full_scale() -> None:

@@ -141,6 +141,38 @@ def test_every_entry_has_its_target(name: str) -> None:
     assert sweep_command("SCALE=smoke", target=target) == [name, "--scale", "smoke"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "installs"),
+    [
+        ("", True),
+        ("--only race --rounds 5", True),
+        ("--only packs whole-sweep", True),
+        ("--rounds 5", True),
+        ("--only packs", False),
+        ("--only costs prediction", False),
+    ],
+)
+def test_the_peers_of_the_race_are_installed_where_there_is_a_race(asked: str, installs: bool) -> None:
+    assert ("while read -r peer" in make("--dry-run", "bench", f"ARGS={asked}")) is installs
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_peers_count_as_installed_only_where_it_is_known_who_they_are(fails: bool, tmp_path: Path) -> None:
+    python = tmp_path / "bin" / "python"  # says one peer, whether it fails after that or not
+    python.parent.mkdir()
+    pip = f"[ $1 = -m ] && echo pip >> {tmp_path}/log && exit 0"
+    python.write_text(f"#!/bin/sh\n{pip}\necho torch\nexit {int(fails)}\n")
+    python.chmod(0o755)
+    for stamp in ("whole", "dev"):
+        (tmp_path / stamp).touch()
+    command = ["make", f"VENV={tmp_path}", str(tmp_path / "bench")]
+    made = subprocess.run(command, cwd=ROOT, env={"PATH": os.environ["PATH"]}, check=False, capture_output=True)
+    assert (made.returncode != 0) is fails
+    assert (tmp_path / "bench").exists() is not fails
+    assert (tmp_path / "log").exists() is not fails
+    assert (tmp_path / "whole").exists()
+
+
 def test_the_environment_of_a_run_can_set_the_report() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     assert [Requirement(each).name for each in extras["report"]] == ["typst"]

@@ -44,6 +44,11 @@ def test_links_and_pictures_lead_to_files(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
+@PAGES
+def test_no_line_is_a_placeholder_that_was_left(page: Path) -> None:
+    assert re.findall(r"^[A-Z_]+(?: [A-Z_]+)*$", page.read_text(), re.MULTILINE) == []
+
+
 def test_the_numbers_are_those_of_the_stored_run() -> None:
     best = json.loads((RUN / "best.json").read_text())
     for role, tested in best["test_accuracy_by_role"].items():

@@ -65,6 +65,7 @@ def _shares(B: int, C: int, dtype: DTypeLike) -> Array:
     """Return 1/B at the class of every label, (C, C): its rows are what (21) subtracts."""
     shares: Array = np.eye(C, dtype=dtype)
     shares /= B
+    shares.flags.writeable = False
     return shares
 
 

@@ -75,7 +75,7 @@ def prepare(dataset: Dataset, spec: DataSpec, cache: Path) -> Path:
     )
     folder = folder_of(spec, make_folder(cache))
     rotated = spec.components is not None
-    shape, rotated_by = ((), f"{libraries()}, {kernels()}") if rotated else (dataset.shape, "")
+    shape, rotated_by = ((), _blas()) if rotated else (dataset.shape, "")
     dtype = _FLOATS if rotated or not dataset.as_bytes else _BYTES
     wanted = _Description(spec, shape, dataset.classes, dataset.pixel_range, dtype, files={}, rotated_by=rotated_by)
     if not _is_sound(folder, wanted):
@@ -86,9 +86,22 @@ def prepare(dataset: Dataset, spec: DataSpec, cache: Path) -> Path:
 
 
 def folder_of(spec: DataSpec, cache: Path) -> Path:
-    """Return the folder in `cache` that is, or would be, that of the split `spec`."""
-    components = "" if spec.components is None else f"-c{spec.components}"
+    """Return the folder in `cache` that is, or would be, that of the split `spec`.
+
+    Rotated rows have one for every BLAS kernel, as each gives them other last bits: processes with different kernels do
+    not write over what the others train on.
+    """
+    components = "" if spec.components is None else f"-c{spec.components}-{_short(_blas())}"
     return cache / f"{spec.digest[:16]}-n{spec.n_train}-v{spec.n_val}-t{spec.n_test}{components}"
+
+
+def _blas() -> str:
+    """Return what decides the last bits of rotated rows."""
+    return f"{libraries()}, {kernels()}"
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def check_components(

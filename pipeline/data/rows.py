@@ -54,10 +54,17 @@ class ByteRows:
         return len(self.pixels)
 
     def __getitem__(self, part: slice | npt.ArrayLike, /) -> Any:
-        """Return some of the rows: by a slice as ByteRows, by indices (B,) as an array (B, D)."""
-        pixels = self.pixels[part if isinstance(part, slice) else np.asarray(part, np.intp)]
-        rows = ByteRows(pixels, self.mean, self.scale)
-        return rows if isinstance(part, slice) else np.asarray(rows)
+        """Return some of the rows: by a slice as ByteRows, by indices (B,) as an array (B, D).
+
+        Raises:
+            IndexError: the indices are not whole numbers; a mask is none either.
+        """
+        if isinstance(part, slice):
+            return ByteRows(self.pixels[part], self.mean, self.scale)
+        indices = np.asarray(part)
+        if indices.size and not np.issubdtype(indices.dtype, np.integer):
+            raise IndexError(f"rows of bytes must be asked for by a slice or by whole numbers, got {indices.dtype}")
+        return np.asarray(ByteRows(self.pixels[indices.astype(np.intp)], self.mean, self.scale))
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         if copy is False:

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
+from pipeline.inference import Floats
 from pipeline.records import Status, TrialRecord
 from pipeline.report import style
 from pipeline.report.curves import mark_cycle_ends
@@ -25,8 +25,6 @@ COLUMNS = ("stage", "epoch", "cycle", "ends_cycle", "settings", "replicate", "sp
 
 MEAN = "mean"
 """What stands in the column `replicate` of rows about means over the replicates."""
-
-Floats = NDArray[np.float64]
 
 
 def rank_correlation(records: Iterable[TrialRecord], by: Sequence[str] = ("lambda",)) -> pd.DataFrame:

@@ -7,7 +7,7 @@ transaction; nothing is ever changed or deleted, and a row that we did not write
 import hashlib
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -67,7 +67,13 @@ class Study:
         self._extended: Any = None  # a configuration with larger budgets, stored with the first trial added to it
 
     @classmethod
-    def open(cls, path: Path, configuration: Mapping[str, Any], budgets: Collection[str] = ()) -> Self:
+    def open(
+        cls,
+        path: Path,
+        configuration: Mapping[str, Any],
+        budgets: Collection[str] = (),
+        read: Callable[[Any], Any] = lambda stored: stored,
+    ) -> Self:
         """Open the study at `path`, which must belong to `configuration`; create it where there is none.
 
         Opening an existing study changes nothing in it: larger budgets are stored with the first `add`.
@@ -76,6 +82,7 @@ class Study:
             path: the SQLite file; it appears whole, its configuration inside, or not at all.
             configuration: a nested mapping that canonical_json can write.
             budgets: the dotted keys (``refine.replicates``) whose numbers may grow without a new run.
+            read: returns a stored configuration with the defaults of all that came after it was stored.
 
         Raises:
             ConfigError: the study belongs to another configuration; names the first difference.
@@ -87,7 +94,8 @@ class Study:
             _create(path, wanted)
         study = cls.stored(path)
         try:
-            if _extends(path, study.configuration(), wanted, budgets):
+            stored = study.configuration()
+            if _extends(path, _flat(read(stored)) | _flat(stored), _flat(wanted), budgets):
                 study._extended = wanted
         except BaseException:
             study.close()
@@ -235,9 +243,8 @@ class Study:
         return json.loads(stored["json"])
 
 
-def _extends(path: Path, stored: Any, wanted: Any, budgets: Collection[str]) -> bool:
-    """Return whether `wanted` has larger budgets than `stored`; raise ConfigError at any other difference."""
-    old, new = _flat(stored), _flat(wanted)
+def _extends(path: Path, old: Mapping[str, Any], new: Mapping[str, Any], budgets: Collection[str]) -> bool:
+    """Return whether `new` has larger budgets than `old`, both flat; raise ConfigError at any other difference."""
     remedy = f"choose another RUN=name, or delete {path.parent}"
     extends = False
     for key in sorted({*old, *new}):

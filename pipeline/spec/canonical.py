@@ -14,9 +14,15 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=Fal
 
 _NESTED = dict, list, tuple
 
+_LATER = frozenset({"components"})
+"""Keys that trials were stored without: left out where they are None, which says what was done before they came."""
+
 
 def canonical_json(value: Any) -> str:
-    """Return the one JSON text of a frozen value: sorted keys, shortest floats, ``lambda_`` written ``lambda``."""
+    """Return the one JSON text of a frozen value: sorted keys, shortest floats, ``lambda_`` written ``lambda``.
+
+    What came later and says nothing new is left out of it, so that no stored trial changes its key.
+    """
     plain = _renamed(msgspec.to_builtins(value), "lambda_", "lambda")
     return _ENCODER.encode(plain)
 
@@ -44,11 +50,15 @@ def digest(value: Any) -> str:
 
 
 def _renamed(value: Any, old: str, new: str) -> Any:
-    """Return `value` with the keys `old` of all mappings in it called `new`; the many leaves cost no call each."""
+    """Return `value` with the keys `old` of all mappings in it called `new`, and without those of _LATER that are None.
+
+    The many leaves cost no call each.
+    """
     if isinstance(value, dict):
         return {
             new if key == old else key: _renamed(item, old, new) if isinstance(item, _NESTED) else item
             for key, item in value.items()
+            if item is not None or key not in _LATER
         }
     if isinstance(value, list | tuple):
         return [_renamed(item, old, new) if isinstance(item, _NESTED) else item for item in value]

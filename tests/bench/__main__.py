@@ -16,10 +16,10 @@ from joblib import cpu_count
 from peers import CONTESTANTS
 from peers.job import Job
 from prediction import predicted_over_actual
-from publish import publish
+from publish import WHOLE, publish, write_manifest
 from race import environments, race
 from throughput import PINS, measure
-from whole_sweep import CYCLES, section, whole_sweeps
+from whole_sweep import CYCLES, whole_sweeps
 
 from pipeline import data
 from pipeline.report.tables import write_csv
@@ -103,7 +103,7 @@ def _race(bench: Bench, folder: Path, where: list[str]) -> None:
     labels = environments(bench.environment, os.environ)
     label, removed = list(labels.items())[-1]
     print(f"\nthe race, into {out}")
-    samples = whole = None
+    samples = None
     floats = str(float_rows(folder, bench.cache))
     if bench.measures("race"):
         names = [name for name in CONTESTANTS if name in bench.contestants or not bench.contestants]
@@ -112,9 +112,10 @@ def _race(bench: Bench, folder: Path, where: list[str]) -> None:
     if bench.measures("whole-sweep"):
         job = Job(floats, (), cpu_count(), step_size=bench.search_step_size, cycles=CYCLES, warm=False)
         done = whole_sweeps(job, where, bench.cache, removed)
-        write_csv(out / "whole-search.csv", pd.DataFrame([asdict(one) for one in done]))
-        whole = section(done, job.epochs, label)
-    publish(out, samples, whole)
+        table = pd.DataFrame([asdict(one) for one in done]).assign(environment=label, epochs=job.epochs)
+        write_csv(out / WHOLE, table)
+    write_manifest(out, samples)
+    publish(out)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,14 @@ MODULE = (sys.executable, "-m", "sweeps")
 GOALS = {"overhead": 15.0, "planning": 5.0, "re-run": 3.0, "memory": 150.0}
 """Milliseconds per trial, seconds for 10,000 trials, seconds for 1,000 trials, megabytes per worker."""
 
+NAMES = {
+    "overhead per trial, of 1,002 on digits, by wall clock": "a trial (clock)",
+    "overhead per trial, of 1,002 on digits, by CPU time": "a trial (CPU)",
+    "planning 9,999 trials on CIFAR-10": "10,000 planned",
+    "re-run of 1,002 complete trials on CIFAR-10": "1,000 re-run",
+}
+"""What has a goal beside memory, in words, and in short."""
+
 SHORT = tuple(f"--{stage}.{name}=1" for stage in ("coarse", "refine", "final") for name in ("step-size", "cycles"))
 """Two epochs per trial, wherever it stands."""
 
@@ -48,7 +56,7 @@ HOW = (
     "Overhead per trial is the wall clock of a whole command (process start, imports, data, plan, start of workers, "
     "recording, tables, figures), less the seconds of all packs spread over the workers, and the CPU time of all its "
     "processes less that of training. Planning and re-run are counted from the start of the process to its end, "
-    "refusals included, with the data set on disk."
+    "refusals included, with the data set on disk. All commands run in the environment as found, with whatever it sets."
 )
 
 LOOK = 0.05
@@ -185,20 +193,15 @@ def goals(where: Sequence[str], out: Path, workers: int, rounds: int) -> list[Re
     tiny = [of_tiny_trials(out / f"tiny-{number}", workers) for number in range(rounds)]
     plans = [planning(where).wall for _ in range(rounds)]
     reruns = [command.wall for command in again(where, workers, rounds)]
-    per_trial = "overhead per trial, of 1,002 on digits"
+    measured = (
+        ("ms", "overhead", [one.by_wall for one in tiny]),
+        ("ms", "overhead", [one.by_cpu for one in tiny]),
+        ("s", "planning", plans),
+        ("s", "re-run", reruns),
+    )
     return [
-        Reached(
-            "a trial (clock)",
-            f"{per_trial}, by wall clock",
-            "ms",
-            GOALS["overhead"],
-            tuple(one.by_wall for one in tiny),
-        ),
-        Reached(
-            "a trial (CPU)", f"{per_trial}, by CPU time", "ms", GOALS["overhead"], tuple(one.by_cpu for one in tiny)
-        ),
-        Reached("10,000 planned", "planning 9,999 trials on CIFAR-10", "s", GOALS["planning"], tuple(plans)),
-        Reached("1,000 re-run", "re-run of 1,002 complete trials on CIFAR-10", "s", GOALS["re-run"], tuple(reruns)),
+        Reached(name, label, unit, GOALS[goal], tuple(values))
+        for (label, name), (unit, goal, values) in zip(NAMES.items(), measured, strict=True)
     ]
 
 

@@ -21,9 +21,14 @@ def predicted_over_actual(sweep: str, arguments: list[str], cache: Path) -> None
         start = time.perf_counter()
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         actual = time.perf_counter() - start
-    moved = " (the range was moved, which the prediction excludes)" if "coarse-" in output else ""
+    moved = " (the range was moved, which the prediction excludes)" if range_moved(output) else ""
     times = f"predicted {predicted:.0f} s, actual {actual:.0f} s, ratio {predicted / actual:.2f}"
     print(f"{sweep} {' '.join(arguments)}: {times}{moved}", flush=True)
+
+
+def range_moved(output: str) -> bool:
+    """Whether what a run said names a second coarse stage."""
+    return re.search(r"\bcoarse(-approximate)?-\d", output) is not None
 
 
 def _predicted(preview: str) -> float:

@@ -99,14 +99,14 @@ def race(
         if (turn.round, pins) not in gauged:
             for removed in {pins, *environments.values()}:
                 gauged[turn.round, removed] = _gauged(removed, job.cores, work)
-        mine = replace(job, lambdas=lambdas(CONTESTANTS[turn.contestant].trials), seed=turn.round)
+        mine = replace(job, lambdas=lambdas(CONTESTANTS[turn.contestant].trials_on(job.cores)), seed=turn.round)
         answer, peak = take_turn(turn, mine)
         limit = {"limit": gauged[turn.round, pins]["limit"]}  # the machine's, whatever the contestant may use of it
         row = sample(turn, mine, answer, peak) | gauged[turn.round, turn.removed] | limit
         row["pinned"] = turn.removed != pins
         samples.append(row)
         write_csv(out / "race.csv", pd.DataFrame(samples))
-        print(_progress(row, rounds), flush=True)
+        print(_progress(row, rounds, CONTESTANTS[turn.contestant].label_on(job.cores)), flush=True)
     return pd.DataFrame(samples)
 
 
@@ -182,8 +182,8 @@ def sample(turn: Turn, job: Job, answer: Answer, peak: int) -> dict[str, object]
     }
 
 
-def _progress(row: Mapping[str, object], rounds: int) -> str:
-    who = f"round {row['round']} of {rounds}, {row['environment']}, {CONTESTANTS[str(row['contestant'])].label}"
+def _progress(row: Mapping[str, object], rounds: int, label: str) -> str:
+    who = f"round {row['round']} of {rounds}, {row['environment']}, {label}"
     if row["status"] != "ok":
         return f"{who}: {row['status']} ({row['reason']})"
     return f"{who}: {row['rate']:.2f} trial-epochs/s by wall, {row['cpu_rate']:.2f} by CPU"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
-from peers import CONTESTANTS, OURS
+from peers import OURS
 from race import FOUND
 from race_table import Standing, standings
 
@@ -23,6 +23,7 @@ def figure(samples: pd.DataFrame, subtitle: str) -> Figure:
     labels = sorted(dict.fromkeys(samples["environment"]), key=lambda label: label == FOUND)
     stood = {label: standings(samples[samples["environment"] == label], label) for label in labels}
     best = {standing.name: standing.rate for found in reversed(stood.values()) for standing in found}
+    called = {standing.name: standing.label for found in stood.values() for standing in found}
     counts = Counter(standing.name for found in stood.values() for standing in found)
     order = sorted(best, key=best.__getitem__)
     drawn = style.new_figure(8, 0.8 + 0.42 * len(order), "Trial-epochs per second", subtitle)
@@ -34,7 +35,7 @@ def figure(samples: pd.DataFrame, subtitle: str) -> Figure:
         _marks(axes, marks, label, color, marker)
     limit = samples["limit"].median()
     axes.axvline(limit, color=style.BLACK, linestyle=style.CHANCE, linewidth=0.8, zorder=1, label="limit of SGEMM")
-    axes.set_yticks(range(len(order)), [CONTESTANTS[name].label for name in order])
+    axes.set_yticks(range(len(order)), [called[name] for name in order])
     for tick, name in zip(axes.get_yticklabels(), order, strict=True):
         tick.set_fontweight("bold" if name == OURS else "normal")
     axes.set_ylim(-0.6, len(order) - 0.4)

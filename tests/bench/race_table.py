@@ -22,15 +22,18 @@ class Standing:
     """A contestant in one environment: medians over `n` rounds, low and high the range; None where nothing is known.
 
     Attributes:
+        label: what it is called on the cores that it had.
         rate: trial-epochs per second by wall clock, all cores busy.
         cpu_rate: the same by CPU time, as if nobody else had used the cores.
-        ratio: how many times as fast ours, packed, was in the same round and environment, by wall clock.
+        ratio: how many times as fast ours, packed, was in this environment, by wall clock, in the same round. It is
+            compared as it was here, or in the only environment that it raced in.
         cpu_ratio: the same by CPU time.
         relative: the share of the machine's limit (by CPU time), over that of the published figure.
         memory_mb: the largest of all rounds.
     """
 
     name: str
+    label: str
     n: int
     rate: float
     low: float
@@ -66,11 +69,13 @@ def _raced(ok: pd.DataFrame, environment: str) -> pd.DataFrame:
 def _standing(name: str, group: pd.DataFrame, ours: pd.DataFrame) -> Standing:
     group = group.set_index("round")
     ratio, cpu_ratio = ((ours[rate] / group[rate]).dropna() for rate in ("rate", "cpu_rate"))
-    published = CONTESTANTS[name].published
+    contestant = CONTESTANTS[name]
+    published = contestant.published
     share = (group["cpu_rate"] / group["limit"]).median()
     accuracy, memory = group["val_accuracy"].median(), group["memory_mb"].max()
     return Standing(
         name,
+        contestant.label_of(int(group["trials"].iloc[0])),
         len(group),
         *(float(value) for value in (group["rate"].median(), group["rate"].min(), group["rate"].max())),
         float(group["cpu_rate"].median()),
@@ -91,9 +96,10 @@ def absent(samples: pd.DataFrame) -> list[str]:
     """Return a sentence for every contestant that is missing or failed, and in how many of its turns."""
     sentences = []
     for name, group in samples.groupby("contestant", sort=False):
+        label = CONTESTANTS[str(name)].label_of(int(group["trials"].iloc[0]))
         for status, turns in group[group["status"] != "ok"].groupby("status"):
             verb = "is missing" if status == "missing" else f"failed in {len(turns)} of {len(group)} turns"
-            sentences.append(f"{CONTESTANTS[str(name)].label} {verb}: {turns['reason'].iloc[0]}")
+            sentences.append(f"{label} {verb}: {turns['reason'].iloc[0]}")
     return sentences
 
 
@@ -108,12 +114,12 @@ def faults(found: Sequence[Standing], pinned: bool) -> list[str]:
         contestant, accuracy = CONTESTANTS[standing.name], standing.val_accuracy
         if contestant.batch_norm and None not in (ours, accuracy) and accuracy < ours - CLOSE:
             sentences.append(
-                f"At fault: {contestant.label} reached {100 * accuracy:.2f} % at lambda {REFERENCE:g} and ours "
+                f"At fault: {standing.label} reached {100 * accuracy:.2f} % at lambda {REFERENCE:g} and ours "
                 f"{100 * ours:.2f} %, but must come within a point."
             )
         if not pinned and standing.name != OURS and standing.relative is not None and standing.relative < SLOW:
             sentences.append(
-                f"Perhaps at fault: {contestant.label} came to {standing.relative:.2f} of its published figure "
+                f"Perhaps at fault: {standing.label} came to {standing.relative:.2f} of its published figure "
                 f"({contestant.published:g} trial-epochs/s), both relative to their machines' limits; below {SLOW:g} "
                 "the benchmark may be slowing it down."
             )
@@ -131,7 +137,7 @@ def cells(standing: Standing) -> tuple[str, ...]:
     ranged = f"{standing.rate:.2f} ({standing.low:.2f} to {standing.high:.2f})"
     ratio = f"{_text(standing.ratio)} ({_text(standing.ratio_low)} to {_text(standing.ratio_high)})"
     return (
-        CONTESTANTS[standing.name].label,
+        standing.label,
         ranged,
         f"{standing.cpu_rate:.2f}",
         ratio,
@@ -148,14 +154,20 @@ def _text(value: float | None, form: str = ".2f") -> str:
     return "–" if value is None else format(value, form)
 
 
+ELSEWHERE = (
+    "The products of JAX and PyTorch are not OpenBLAS's, so they raced in the unpinned environment only: their ratios "
+    "here compare ours as found with them unpinned."
+)
+
 NOTES = (
     "Every contestant trains 3072-50-50-10 with batch norm on the same 45,000 standardised rows: batches of 100, SGD, "
     "one triangular cycle from 1e-5 to 1e-1, lambdas of a log grid. It is as its own documentation would have a user "
     "write it, on all cores, in a process of its own; scikit-learn has no batch norm and no cycle.",
     "Trial-epochs per second are given by wall clock and by CPU time, children included (cores times trial-epochs per "
     "CPU second: what the same work would reach if nobody else used the cores). Ratios are medians of those within "
-    "rounds. Peers evaluate 5,000 validation rows at the end of a trial; ours does so after every epoch, and on "
-    "5,000 training rows as well, and is charged for it.",
+    "rounds, with ours in the environment of the table; a peer that raced unpinned only is compared as it was there. "
+    "Peers evaluate 5,000 validation rows at the end of a trial; ours does so after every epoch, and on 5,000 training "
+    "rows as well, and is charged for it.",
     "Start-up (imports, rows, compilation, workers, warm-up steps) is outside the clock. Memory is the peak of the sum "
     "of PSS over all processes of the contestant, the rows included (138 MB of bytes are ours, 553 MB of floats the "
     "others'): shared pages count once.",
@@ -183,7 +195,7 @@ def _section(samples: pd.DataFrame, environment: str) -> Section:
     )
     blocks: list[Block] = [Table(caption, HEADER, tuple(map(cells, found)))]
     if any(standing.name not in set(here["contestant"]) for standing in found):
-        blocks.append(Text("The products of JAX and PyTorch are not OpenBLAS's: they raced in one environment only."))
+        blocks.append(Text(ELSEWHERE))
     sentences = (*absent(here), *faults(found, pinned=bool(here["pinned"].any())))
     if sentences:
         blocks.append(Bullets(sentences))

@@ -22,6 +22,8 @@ from pipeline.report.document import Section, Table
 PEER = "optuna-processes"
 VAL_FRACTION = 0.1
 CYCLES = 2
+EPOCHS = 20
+"""Of a trial, where nothing else is asked for."""
 COUNTS = {"coarse": 10, "refine": 7}
 REPLICATES = 2
 
@@ -60,7 +62,7 @@ def whole_sweeps(job: Job, where: list[str], cache: Path, removed: tuple[str, ..
         start = time.perf_counter()
         answer, _ = take_turn(Turn(1, "", removed, PEER), replace(job, lambdas=tuple(trials["lambda"])))
         seconds = time.perf_counter() - start if answer.status == "ok" else None
-        done.append(Whole(CONTESTANTS[PEER].label, len(trials), 0, seconds, answer.reason))
+        done.append(Whole(CONTESTANTS[PEER].label_on(job.cores), len(trials), 0, seconds, answer.reason))
         print(_progress(done[-1]), flush=True)
     return done
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.core.losses import cross_entropy, cross_entropy_and_gradient, penalty
+from pipeline.core.losses import _shares, cross_entropy, cross_entropy_and_gradient, penalty
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -77,3 +77,8 @@ def test_the_penalty_is_lambda_times_the_sum_of_squares_without_a_half():
 def test_the_penalty_of_a_large_float32_matrix_does_not_lose_the_small_squares():
     weights = [np.full((1, 3072, 500), 0.01, np.float32)]
     assert_allclose(penalty(weights, np.ones(1, np.float32)), [153.6], rtol=1e-6)
+
+
+def test_the_shares_that_are_kept_for_the_next_batch_cannot_be_written_to():
+    with pytest.raises(ValueError, match="read-only"):
+        _shares(4, 3, np.dtype("float32"))[0, 0] = 1

@@ -60,7 +60,11 @@ def test_a_header_of_another_shape_is_refused_whatever_follows_it(shape):
 
 
 @pytest.mark.parametrize("name", ["file", "file.gz"])
-@pytest.mark.parametrize("content", [WHOLE, compressed(WHOLE), compressed(WHOLE[:7]) + compressed(WHOLE[7:])])
+@pytest.mark.parametrize(
+    "content",
+    [WHOLE, compressed(WHOLE), compressed(WHOLE[:7]) + compressed(WHOLE[7:])],
+    ids=["plain", "packed", "in two members"],
+)
 def test_whether_it_is_compressed_is_told_by_what_it_holds(name, content, tmp_path):
     path = tmp_path / name
     path.write_bytes(content)

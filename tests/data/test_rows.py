@@ -84,6 +84,16 @@ def test_a_slice_is_that_of_the_array_and_a_view_of_the_bytes(part):
     assert_array_equal(np.asarray(found[1:][:2]), ARRAY[part][1:][:2])
 
 
+@pytest.mark.parametrize(
+    "part",
+    [np.arange(N) % 2 == 0, [True, False], np.array([0.0, 1.0]), ["1"]],
+    ids=["a mask", "a list of truths", "fractions", "words"],
+)
+def test_what_is_no_slice_and_no_indices_is_refused(part):
+    with pytest.raises(IndexError, match="by a slice or by whole numbers, got "):
+        ROWS[part]
+
+
 def test_it_becomes_an_array_of_any_precision_and_always_a_copy():
     double = np.asarray(ROWS, np.float64)
     assert double.dtype == np.float64

@@ -1,11 +1,14 @@
 """`python -m sweeps lambda` in the folder of an earlier run: what is kept, what is computed again, what is refused."""
 
 import dataclasses
+import hashlib
 import json
 import re
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,6 +22,7 @@ from pipeline.files import lock
 from pipeline.run import networks, study
 from pipeline.run.provenance import provenance
 from pipeline.run.study import Study
+from pipeline.spec import canonical_json
 from sweeps.__main__ import main
 
 Capture: TypeAlias = pytest.CaptureFixture[str]
@@ -237,6 +241,22 @@ def test_networks_and_figures_of_an_earlier_choice_go_when_a_later_one_has_none(
     assert left == {"lambda-search", "learning-curves", "learning-rate"}
     assert rows(folder, "final") == []
     assert json.loads((folder / "best.json").read_text())["tested_before"] == tested  # the test set stays opened
+
+
+def test_a_search_that_was_stored_before_there_was_screening_and_pruning_is_complete(
+    npz: Path, copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(folder_of(copied) / "study.db")) as connection, connection:
+        [[stored]] = connection.execute("SELECT value_json FROM study_user_attributes").fetchall()
+        configuration = json.loads(json.loads(stored)["json"])
+        late = [configuration["lambda"].pop("screen")]
+        late += [configuration["lambda"][stage].pop("prune") for stage in ("coarse", "refine")]
+        text = canonical_json(configuration)
+        earlier = json.dumps({"json": text, "sha256": hashlib.sha256(text.encode()).hexdigest()})
+        connection.execute("UPDATE study_user_attributes SET value_json = ?", [earlier])
+    assert late == [0, 0.0, 0.0]
+    engine(monkeypatch, rig.forbidden())
+    run(npz, copied)
 
 
 def test_another_machine_is_warned_of_once_and_listed_in_the_manifest(

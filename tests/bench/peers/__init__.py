@@ -22,10 +22,10 @@ class Contestant:
     """One who takes part.
 
     Attributes:
-        label: what tables and figures call it.
+        label: what tables and figures call it; {cores} stands for how many of them it keeps busy.
         function: where its code is, as module:function below `peers`.
         packages: the distributions that it needs, the one that it stands for first.
-        trials: how many of the lambdas it is given, enough for some seconds.
+        trials: how many of the lambdas it is given on two cores, enough for some seconds.
         published: the design's figure, trial-epochs per second at DESIGN_LIMIT; None where there is none.
         one_core: its function is a `Worker`, to be run in one process per core.
         openblas: its products are OpenBLAS's, so that the variables which pin OpenBLAS's kernel concern it.
@@ -40,6 +40,18 @@ class Contestant:
     one_core: bool = False
     openblas: bool = False
     batch_norm: bool = True
+
+    def trials_on(self, cores: int) -> int:
+        """Return how many lambdas it is given where it has so many cores: as many each, so that none is idle."""
+        return self.trials * cores // 2
+
+    def label_on(self, cores: int) -> str:
+        """Return what it is called where it has so many cores."""
+        return self.label.format(cores=cores)
+
+    def label_of(self, trials: int) -> str:
+        """Return what it is called where it was given so many lambdas, as many as it is on so many cores."""
+        return self.label_on(2 * trials // self.trials)
 
     def load(self) -> Callable[..., list[tuple[float, float]]]:
         """Return the function that races.
@@ -69,9 +81,11 @@ CONTESTANTS: Mapping[str, Contestant] = {
     ),
     "vmap": Contestant("torch.func vmap", "torch_vmap:worker", ("torch",), 16, 3.4, one_core=True),
     "optuna-processes": Contestant(
-        "Optuna + PyTorch, 2 processes", "optuna_torch:processes", ("optuna", "torch"), 4, 2.9
+        "Optuna + PyTorch, {cores} processes", "optuna_torch:processes", ("optuna", "torch"), 4, 2.9
     ),
-    "optuna-threads": Contestant("Optuna + PyTorch, 2 threads", "optuna_torch:threads", ("optuna", "torch"), 4, 2.1),
+    "optuna-threads": Contestant(
+        "Optuna + PyTorch, {cores} threads", "optuna_torch:threads", ("optuna", "torch"), 4, 2.1
+    ),
     "ray": Contestant("Ray Tune + PyTorch", "ray_tune:race", ("ray", "torch"), 8, 2.4),
     "loader": Contestant("PyTorch with DataLoader", "torch_loop:by_loader", ("torch",), 2, None, one_core=True),
     "numpy": Contestant(

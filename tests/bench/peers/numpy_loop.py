@@ -82,7 +82,8 @@ def worker(job: Job, lambdas: tuple[float, ...]) -> Iterator[Accuracies]:
     classes = int(loaded.y.max()) + 1
     Y, sizes, per_epoch = np.eye(classes)[:, loaded.y], (len(X), *job.hidden, classes), -(-X.shape[1] // job.batch_size)
     rng = np.random.default_rng([job.seed, round(1e6 * lambdas[0])])
-    Network(sizes, rng).step(X[:, :100], Y[:, :100], 0, job.eta_min)
+    if job.warm:
+        Network(sizes, rng).step(X[:, :100], Y[:, :100], 0, job.eta_min)
     yield []
     accuracies = []
     for lambda_ in lambdas:

@@ -30,7 +30,8 @@ def race(job: Job, clock: Clock) -> Accuracies:
     mapped = rows(job, mapped=True)
     few = Rows(mapped.x[:1000], mapped.y[:1000], mapped.x_val[:1000], mapped.y_val[:1000])
     with Parallel(n_jobs=job.cores) as parallel:
-        parallel(delayed(_fit)(job, few, job.lambdas[0]) for _ in range(job.cores))
+        if job.warm:
+            parallel(delayed(_fit)(job, few, job.lambdas[0]) for _ in range(job.cores))
         with clock:
             return list(parallel(delayed(_fit)(job, mapped, lambda_) for lambda_ in job.lambdas))
 

@@ -56,9 +56,10 @@ def worker(job: Job, lambdas: tuple[float, ...]) -> Iterator[Accuracies]:
     def untrained() -> Ensemble:
         return Ensemble([network(*shape, averages=False) for _ in lambdas], lambdas)
 
-    warm = untrained()
-    for x, y in islice(tensors.batches(), WARM_UP):
-        warm.step(x, y, job.eta_min)
+    if job.warm:
+        warm = untrained()
+        for x, y in islice(tensors.batches(), WARM_UP):
+            warm.step(x, y, job.eta_min)
     yield []
     ensemble = untrained()
     per_epoch, t = -(-len(tensors.x) // job.batch_size), 0
