@@ -137,9 +137,10 @@ class Runner:
     def _end_leg(self, staged: StagePlan, tasks: Sequence[Task]) -> None:
         """Record who goes no further; when nobody does, the files of the round may go."""
         ended = staged.dropped(tasks)
-        new = [row.record for row in ended if self._add(staged, row)]
-        if new:
-            self.watcher.dropped(staged.stage, new)
+        if tasks[0].goes_on:  # or the last leg: all of it is recorded
+            new = [row.record for row in ended if self._add(staged, row)]
+            if new:
+                self.watcher.dropped(staged.stage, new)
         if len(ended) == sum(len(task.numbers) for task in tasks):
             for task in staged.round:
                 _forget(task)
