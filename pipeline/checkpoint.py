@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from pipeline.core.affine import Array, laid_wide
+from pipeline.core.affine import Array, empty, laid_wide
 from pipeline.core.layers import Moments
 from pipeline.core.network import Network, Statistics
 from pipeline.core.optimizers import OPTIMIZERS, State
@@ -22,6 +23,9 @@ They are three, so that a trial without dropout sees the same images in a pack w
 
 SEEDED: Mapping[str, tuple[int, ...]] = {ORDER: (), NOISE: (1,), IMAGES: (2,)}
 """What follows the seed of the order in that of each generator."""
+
+Making = Callable[[Sequence[Array]], Array]
+"""How an array is made of those of several packs."""
 
 GeneratorState = Mapping[str, Any]
 """What NumPy calls the state of a bit generator: nested mappings of whole numbers and strings."""
@@ -53,7 +57,7 @@ class Checkpoint:
         """Return one that shares no array with this one, each laid out as training wants it."""
         return replace(
             self,
-            network=_network([self.network], _copied),
+            network=_network([self.network], _copied, lambda arrays: laid_wide(*arrays)),
             optimizer={name: array.copy(order="K") for name, array in self.optimizer.items()},
             estimated=_statistics([self.estimated], _copied),
         )
@@ -96,14 +100,18 @@ def gathered(pack: Pack, sources: Sequence[tuple[Pack, Checkpoint]]) -> Checkpoi
             raise ValueError(f"packs must be equally far with the same mini-batches, got {first.epoch}, {other.epoch}")
     noisy = [part for (part, _), trial in zip(places, pack.trials, strict=True) if trial.keep < 1]
 
-    def taken(arrays: Sequence[Array]) -> Array:
-        return np.stack([arrays[part][position] for part, position in places])
+    def taken(arrays: Sequence[Array], *, wide: bool = False) -> Array:
+        found = [arrays[part][position] for part, position in places]
+        if not wide:
+            return np.stack(found)
+        D, H = found[0].shape
+        return np.stack(found, out=empty(len(found), D, H, found[0].dtype))
 
     return Checkpoint(
         tuple(range(len(places))),
         first.epoch,
         first.step,
-        _network([part.network for part in parts], taken),
+        _network([part.network for part in parts], taken, partial(taken, wide=True)),
         {name: taken([part.optimizer[name] for part in parts]) for name in first.optimizer},
         _statistics([part.estimated for part in parts], taken),
         dict(first.generators) | {NOISE: parts[noisy[0] if noisy else 0].generators[NOISE]},
@@ -132,14 +140,16 @@ def _copied(arrays: Sequence[Array]) -> Array:
     return array.copy(order="C")
 
 
-def _network(networks: Sequence[Network], made: Callable[[Sequence[Array]], Array]) -> Network:
-    """Return a network of which every array is `made` of those of `networks`; W1 is laid wide."""
-    parameters = {name: made([network.parameters[name] for network in networks]) for name in networks[0].parameters}
-    parameters["W1"] = laid_wide(parameters["W1"])
+def _network(networks: Sequence[Network], made: Making, wide: Making) -> Network:
+    """Return a network of which every array is `made` of those of `networks`, W1 by `wide`, which lays it wide."""
+    parameters = {
+        name: (wide if name == "W1" else made)([network.parameters[name] for network in networks])
+        for name in networks[0].parameters
+    }
     return Network(networks[0].spec, parameters, _statistics([network.averages for network in networks], made))
 
 
-def _statistics(every: Sequence[Statistics], made: Callable[[Sequence[Array]], Array]) -> Statistics:
+def _statistics(every: Sequence[Statistics], made: Making) -> Statistics:
     return {
         layer: Moments(made([each[layer].mean for each in every]), made([each[layer].variance for each in every]))
         for layer in every[0]

@@ -113,16 +113,25 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class Leg:
+    """An earlier leg of a trial: what its pack cost and what computed it."""
+
+    timing: Timing
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
 class Row:
     """One row of the store: what a trial left behind, what its pack cost, and what computed it.
 
-    The latter two are None where a pack gave no results. `earlier` says what the packs of its earlier legs cost.
+    The latter two are None where a pack gave no results. `earlier` says the same of its earlier legs, which may have
+    been computed elsewhere.
     """
 
     record: TrialRecord
     timing: Timing | None = None
     provenance: Provenance | None = None
-    earlier: tuple[Timing, ...] = ()
+    earlier: tuple[Leg, ...] = ()
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -130,9 +139,21 @@ class Row:
         return self.record.spec.key, self.record.pack_key
 
     @property
+    def legs(self) -> tuple[Leg, ...]:
+        """All of its legs that gave results."""
+        if self.timing is None or self.provenance is None:
+            return self.earlier
+        return (*self.earlier, Leg(self.timing, self.provenance))
+
+    @property
     def timings(self) -> tuple[Timing, ...]:
         """What its packs cost, leg by leg."""
-        return (*self.earlier, self.timing) if self.timing else self.earlier
+        return (*(leg.timing for leg in self.earlier), *([self.timing] if self.timing else []))
+
+    @property
+    def provenances(self) -> tuple[Provenance, ...]:
+        """What computed it, leg by leg."""
+        return (*(leg.provenance for leg in self.earlier), *([self.provenance] if self.provenance else []))
 
     def at_end_of(self, leg: str, epoch: int) -> "Row":
         """Return the row as it was when the trial had come to the end of an earlier leg, after `epoch`."""
@@ -147,7 +168,7 @@ class Row:
             came_from=record.came_from[:index],
             batch_losses=record.batch_losses[:windows],
         )
-        return Row(then, self.earlier[index], self.provenance, self.earlier[:index])
+        return Row(then, self.earlier[index].timing, self.earlier[index].provenance, self.earlier[:index])
 
 
 @dataclass(frozen=True)

@@ -42,16 +42,16 @@ class SearchStage:
     val_fraction: float = 0.1
     """of the training rows, kept for validation"""
     prune: float = 0.0
-    """share of the lambdas, the worst, that is dropped at the end of every cycle but the last; 0: none is"""
+    """share of the lambdas proposed together, the worst, dropped at the end of every cycle but the last; 0: none is"""
 
     def __post_init__(self) -> None:
         positive_integer("count (lambdas of a stage)", self.count)
-        check_prune(self.prune, self.cycles)
         positive_integer("replicates", self.replicates)
         one_of("sampler", self.sampler, SAMPLERS)
         positive_integer("round size", self.round_size)
         whole = self.sampler == "grid" or self.count % self.round_size == 0
         require(whole, f"count of a {self.sampler} stage", f"must be a multiple of {self.round_size}", self.count)
+        check_prune(self.prune, self.cycles, self.count if self.sampler == "grid" else self.round_size)
 
 
 @dataclass(frozen=True)

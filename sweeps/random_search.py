@@ -58,11 +58,11 @@ class SearchStage:
 
     def __post_init__(self) -> None:
         positive_integer("count (settings)", self.count)
-        check_prune(self.prune, self.cycles)
         positive_integer("replicates", self.replicates)
         positive_integer("round size", self.round_size)
         whole = self.count % self.round_size == 0
         require(whole, "count (settings)", f"must be a multiple of the round size {self.round_size}", self.count)
+        check_prune(self.prune, self.cycles, self.round_size)
         if self.sampler != "random":  # the one that needs no asking: Optuna takes a second, which --help can spare
             from pipeline.run.proposals import looks_back  # noqa: PLC0415
 

@@ -110,6 +110,7 @@ def _origin(question: Question[Any, Any], answer: Answer[Any, Any], line: str) -
         data=f"{data['name']} {data['digest']}",
         seeds=tuple(dict.fromkeys((stage, index, spec.init_seed, spec.order_seed) for stage, index, spec in specs)),
         computed_with=tuple(computed_with(answer.rows)),
+        trials=len(answer.rows),
     )
 
 

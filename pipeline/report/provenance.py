@@ -22,7 +22,8 @@ class Origin:
         seed: its root seed.
         data: name and digest of its data set; empty where it needs none.
         seeds: (stage, replicate, init_seed, order_seed) of every replicate.
-        computed_with: what computed its results (trials, or what it compares), and how many of them.
+        computed_with: what computed its results (trials, or what it compares), and how many of them, in part at least.
+        trials: how many there are, of all stages; 0 where it has none.
     """
 
     name: str
@@ -31,11 +32,7 @@ class Origin:
     data: str
     seeds: tuple[tuple[str, int, int, int], ...]
     computed_with: tuple[tuple[Provenance, int], ...]
-
-    @property
-    def trials(self) -> int:
-        """How many there are, of all stages."""
-        return sum(trials for _, trials in self.computed_with)
+    trials: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ def _runs(origins: Sequence[Origin]) -> list[Block]:
         )
     ]
     for origin in origins:
-        trials = f"{origin.trials} trials, " if origin.seeds else ""
+        trials = f"{origin.trials} trials, " if origin.trials else ""
         blocks += [Text(f"{origin.name}: {trials}root seed {origin.seed}"), Command(origin.command)]
     return blocks
 

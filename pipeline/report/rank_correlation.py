@@ -23,6 +23,9 @@ FEWEST = 5
 
 COLUMNS = ("stage", "epoch", "cycle", "ends_cycle", "settings", "replicate", "spearman", "best_rank")
 
+PLACES = 12
+"""Of an accuracy: they are counts / n, and equal means stay so in whatever order they are added."""
+
 MEAN = "mean"
 """What stands in the column `replicate` of rows about means over the replicates."""
 
@@ -71,7 +74,8 @@ def _rows(stage: str, records: Sequence[TrialRecord], by: Sequence[str]) -> list
     scores = _scores(records, by)
     if schedule.cycles < 2 or len(scores) < FEWEST or any(record.status is Status.PRUNED for record in records):
         return []
-    ranked = {MEAN: scores.mean(axis=1)} | {str(index): scores[:, index] for index in range(scores.shape[1])}
+    every = {MEAN: scores.mean(axis=1)} | {str(index): scores[:, index] for index in range(scores.shape[1])}
+    ranked = {name: values.round(PLACES) for name, values in every.items()}
     rows: list[tuple[object, ...]] = []
     for epoch in range(1, scores.shape[2]):
         cycle, rest = divmod(epoch - 1, schedule.cycle_epochs)
@@ -95,7 +99,7 @@ def spearman(a: Floats, b: Floats) -> float:
     """Return Spearman's rank correlation, equal values sharing their mean rank; nan where all of one are equal."""
     from scipy.stats import rankdata  # noqa: PLC0415  (loads slowly)
 
-    x, y = (rankdata(values.round(12)) - (len(values) + 1) / 2 for values in (a, b))
+    x, y = (rankdata(values) - (len(values) + 1) / 2 for values in (a, b))
     norm = float(np.sqrt((x * x).sum() * (y * y).sum()))
     return float((x * y).sum()) / norm if norm else float("nan")
 

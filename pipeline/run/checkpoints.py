@@ -111,7 +111,7 @@ def joined(task: Task, sources: Sequence[Standing]) -> Standing:
         records.append(
             replace(task.record(index, record.status), curves=record.curves, batch_losses=record.batch_losses)
         )
-        earlier.append(outcome.rows[position].timings)
+        earlier.append(outcome.rows[position].legs)
         tails.append(sources[part].tails[position])
     packs = [(source.trials, standing.checkpoint) for source, standing in zip(task.sources, sources, strict=True)]
     return Standing(gathered(task.trials, packs), Outcome(tuple(records), earlier=tuple(earlier)), tuple(tails))

@@ -19,7 +19,7 @@ def write_manifest(folder: Path, configuration: Mapping[str, Any], rows: Sequenc
     Args:
         folder: the run folder.
         configuration: what the run's fingerprint covers, the data's digest included.
-        rows: all rows of the run; each says with what it was computed, perhaps in several sessions.
+        rows: all rows of the run; each says with what its legs were computed, perhaps in several sessions.
     """
     write_json(
         folder / MANIFEST,
@@ -31,7 +31,8 @@ def write_manifest(folder: Path, configuration: Mapping[str, Any], rows: Sequenc
 
 
 def computed_with(rows: Sequence[Row]) -> list[tuple[Provenance, int]]:
-    """Return what computed the rows, the first one first, and how many of them."""
-    provenances = {canonical_json(row.provenance): row.provenance for row in rows if row.provenance}
-    trials = Counter(canonical_json(row.provenance) for row in rows if row.provenance)
+    """Return what computed the rows, the first one first, and of how many of them at least a leg."""
+    every = [{canonical_json(one): one for one in row.provenances} for row in rows]
+    provenances = {text: one for of_row in every for text, one in of_row.items()}
+    trials = Counter(text for of_row in every for text in of_row)
     return [(one, trials[text]) for text, one in provenances.items()]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +53,6 @@ class StagePlan:
     _reasons: dict[int, str] = field(default_factory=dict, init=False)  # of the trials that were dropped, by number
     _first: int = field(default=0, init=False)  # number of the first trial of the round
     _settings: int = field(default=1, init=False)  # settings of the round
-    _later: Mapping[tuple[str, str], Row] = field(default_factory=dict, init=False)
-    _indexed: int = field(default=0, init=False)
 
     def rounds(self) -> Iterator[list[Task]]:
         """Yield the tasks of one round after the other, of stages that prune of one leg after the other.
@@ -78,7 +77,7 @@ class StagePlan:
         found = self.rows.get(identity)
         if not task.goes_on or (found and found.record.status is not Status.FAILED):
             return found
-        later = self._of_later_legs().get(identity)  # of a failed trial: a retry
+        later = self._later.get(identity)  # of a failed trial: a retry
         return later.at_end_of(task.key, task.end) if later else found
 
     def dropped(self, tasks: Sequence[Task]) -> list[Row]:
@@ -167,19 +166,19 @@ class StagePlan:
             record = replace(record, reason=self._reasons.get(record.number, ""))
         return replace(row, record=record)
 
-    def _of_later_legs(self) -> Mapping[tuple[str, str], Row]:
-        """Return the rows by the trial and every leg that it had come through before its last one."""
-        if self._indexed != len(self.rows):
-            self._later = {
-                (row.record.spec.key, leg): row for row in self.rows.values() for leg in row.record.came_from
-            }
-            self._indexed = len(self.rows)
-        return self._later
+    @cached_property
+    def _later(self) -> Mapping[tuple[str, str], Row]:
+        """The stored rows by the trial and every leg that it had come through before its last one.
+
+        Of trials that are computed now, `standing` has these legs.
+        """
+        return {(row.record.spec.key, leg): row for row in self.rows.values() for leg in row.record.came_from}
 
     def _tasks(self, trials: Sequence[tuple[int, TrialSpec]], cycle: int | None, before: Sequence[Task]) -> list[Task]:
         """Divide numbered trials into tasks for one leg, or all of them at once; `before` are those of the last leg."""
         networks = self.plan.folder / NETWORKS if self.stage.keeps_networks else None
         packs = pack_members([trial for _, trial in trials], self.plan.pack_width)
+        came_from = {number: place for place, source in enumerate(before) for number in source.numbers}
         out = []
         for pack, members in enumerate(packs, start=len(self.tasks)):
             numbers = tuple(trials[member][0] for member in members)
@@ -192,7 +191,7 @@ class StagePlan:
                 result=self.plan.folder / PENDING,
                 networks=networks,
                 cycle=cycle,
-                sources=tuple(source for source in before if not set(numbers).isdisjoint(source.numbers)),
+                sources=tuple(before[place] for place in sorted({came_from[each] for each in numbers if before})),
             )
             out.append(replace(task, result=task.result / f"{task.stage}-{task.key}.json"))
         return out

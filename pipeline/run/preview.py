@@ -42,12 +42,18 @@ AROUND_SECONDS = 7.0
 class StageNeeds:
     """A stage, how many of its trials are there already, and the packs that are still to be computed.
 
-    Of a stage that prunes, each pack is trained for one cycle.
+    They come in queues, one per round: before the next one, all of a queue must be done. Of a stage that prunes there
+    is one per leg, and each pack is trained for one cycle.
     """
 
     stage: Stage
     present: int
-    packs: tuple[Pack, ...]
+    queues: tuple[tuple[Pack, ...], ...]
+
+    @cached_property
+    def packs(self) -> tuple[Pack, ...]:
+        """Those of all queues."""
+        return tuple(pack for queue in self.queues for pack in queue)
 
     @property
     def missing(self) -> int:
@@ -69,15 +75,16 @@ def expected(sweep: Sweep[Conclusion], plan: Plan, stored: Stored) -> list[Stage
         stage = next(sweep)
         while True:
             staged = StagePlan(plan, stage, dict(stored(stage.name)))
-            missing, packs = set[int](), []
+            missing, queues = set[int](), []
             for tasks in staged.rounds():
-                for task in tasks:
-                    absent = staged.missing(task)
-                    if absent:
-                        missing.update(task.numbers[index] for index in absent)
-                        packs.append(task.trials)
-                        staged.rows |= {row.identity: row for row in _invented(stage, task, absent)}
-            needs.append(StageNeeds(stage, stage.count - len(missing), tuple(packs)))
+                queue = [(task, absent) for task in tasks if (absent := staged.missing(task))]
+                if queue:
+                    queues.append(tuple(task.trials for task, _ in queue))
+                for task, absent in queue:
+                    missing.update(task.numbers[index] for index in absent)
+                    known = staged.standing if task.goes_on else staged.rows
+                    known.update((row.identity, row) for row in _invented(stage, task, absent))
+            needs.append(StageNeeds(stage, stage.count - len(missing), tuple(queues)))
             stage = sweep.send(staged.result())
     except StopIteration:
         return needs
@@ -135,11 +142,17 @@ class Preview:
     as_bytes: bool
 
     def seconds(self, need: StageNeeds) -> float:
-        """Return the seconds a stage takes: its packs go, in order, to whichever worker is free first."""
+        """Return the seconds a stage takes, queue after queue."""
+        one_cycle = need.stage.prune > 0
+        queues = ([self._pack_seconds(pack, one_cycle=one_cycle) for pack in queue] for queue in need.queues)
+        return sum(map(self._queue_seconds, queues)) + RECORDING_SECONDS * need.missing
+
+    def _queue_seconds(self, packs: Sequence[float]) -> float:
+        """Return when packs of so many seconds are done: in order, they go to whichever worker is free first."""
         free = [0.0] * self.workers
-        for pack in need.packs:
-            heapq.heapreplace(free, free[0] + self._pack_seconds(pack, one_cycle=need.stage.prune > 0))
-        return max(free) + RECORDING_SECONDS * need.missing
+        for seconds in packs:
+            heapq.heapreplace(free, free[0] + seconds)
+        return max(free)
 
     def _pack_seconds(self, pack: Pack, *, one_cycle: bool) -> float:
         spec, speed = pack.trials[0], self.speeds[kind(pack)]
@@ -200,7 +213,9 @@ class Preview:
             long = f"{stage.fixed.schedule.cycle_epochs} to {long}"
         components = stage.fixed.data.components
         on = "" if components is None else f" on {components:,} principal components (approximate)"
-        dropped = f", the worst {100 * stage.prune:g} % of the settings dropped between cycles" if stage.prune else ""
+        together = " proposed together" if stage.proposal.rounds > 1 else ""
+        rule = f", the worst {100 * stage.prune:g} % of the settings{together} dropped between cycles"
+        dropped = rule if stage.prune else ""
         have = f"{dropped}, {need.present} present" if need.present else dropped
         return (
             f"{stage.name}: {stage.proposal.count} settings x {stage.replicates} replicates = {stage.count} trials "

@@ -22,8 +22,13 @@ class Cut:
     reasons: Mapping[int, str]
 
 
+def dropped(count: int, share: float) -> int:
+    """Return how many of `count` settings a share in [0, 1) drops: whole ones, and never the last one."""
+    return min(math.floor(round(share * count, DIGITS)), count - 1)
+
+
 def cut(scores: NDArray[np.float64], share: float, cycle: int) -> Cut:
-    """Drop the worst `share` of the settings, as many whole ones as it holds.
+    """Drop the worst `share` of the settings, as many as `dropped` says.
 
     Settings are ranked by their mean score over the replicates, of equals the earlier one first. One that has
     no score in some replicate ranks behind all others and never goes on; one at least of the others does.
@@ -37,7 +42,7 @@ def cut(scores: NDArray[np.float64], share: float, cycle: int) -> Cut:
     means = scores.mean(axis=1).round(PLACES)
     lost = np.isnan(means)
     ranked = [int(setting) for setting in np.argsort(-means, kind="stable")]  # nan last
-    staying = min(count - math.floor(round(share * count, DIGITS)), int((~lost).sum()))
+    staying = min(count - dropped(count, share), int((~lost).sum()))
     reasons = {}
     for rank, setting in enumerate(ranked, start=1):
         if lost[setting]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, require
 from pipeline.records import TrialRecord
+from pipeline.run.pruning import dropped
 from pipeline.run.samplers import WHAT_COUNT, LogRange, adaptive, enumerated, replicate_seeds, sampler_seed
 from pipeline.run.space import Space
 from pipeline.spec import Setting, TrialSpec, canonical_json, parameter, positive_integer, with_setting
@@ -31,6 +32,11 @@ class Proposal(Protocol):
     @property
     def rounds(self) -> int:
         """How many rounds there are."""
+        ...
+
+    @property
+    def together(self) -> int:
+        """The settings of a round, where it is a whole one: they are ranked together."""
         ...
 
     @property
@@ -69,6 +75,11 @@ class Listed:
         return 1
 
     @property
+    def together(self) -> int:
+        """All of them."""
+        return self.count
+
+    @property
     def looks_back(self) -> bool:
         """There is nothing to look back at."""
         return False
@@ -104,6 +115,11 @@ class Search:
         return 1 if self.sampler == "grid" else -(-self.count // self.round_size)
 
     @property
+    def together(self) -> int:
+        """All of a grid; else those of a round."""
+        return self.count if self.rounds == 1 else self.round_size
+
+    @property
     def looks_back(self) -> bool:
         """Whether the sampler is TPE."""
         return adaptive(self.sampler)
@@ -115,7 +131,7 @@ class Search:
 
     def settings(self, stage: str, root: int, round_: int, earlier: Sequence[TrialRecord]) -> tuple[Setting, ...]:
         """Return the settings of one round; TPE alone looks at `earlier`, as one observation per setting."""
-        size = self.count if self.rounds == 1 else self.round_size
+        size = self.together
         start = round_ * size
         if self.looks_back:
             from pipeline.run.proposals import propose  # noqa: PLC0415  (Optuna, which bad input need not wait for)
@@ -147,6 +163,11 @@ class SpaceSearch:
     def rounds(self) -> int:
         """As many as `count` takes."""
         return -(-self.count // self.round_size)
+
+    @property
+    def together(self) -> int:
+        """Those of a round."""
+        return min(self.round_size, self.count)
 
     @property
     def looks_back(self) -> bool:
@@ -196,7 +217,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         positive_integer(f"replicates of {self.name}", self.replicates)
-        check_prune(self.prune, self.fixed.schedule.cycles, f"prune of {self.name}")
+        check_prune(self.prune, self.fixed.schedule.cycles, self.proposal.together, f"prune of {self.name}")
         if self.prune and self.fixed.data.n_test:
             raise ConfigError(f"stage {self.name} must not prune where it opens the test set, got {self.prune}")
         require(
@@ -222,8 +243,14 @@ class Stage:
         return [with_setting(spec, {"init_seed": i, "order_seed": o}) for i, o in seeds for spec in specs]
 
 
-def check_prune(share: float, cycles: int, what: str = "prune") -> None:
-    """Refuse a share of settings to drop at the ends of cycles that is none, or where there is no such end.
+def check_prune(share: float, cycles: int, together: int, what: str = "prune") -> None:
+    """Refuse a share of settings to drop at the ends of cycles that is none, or that never drops any.
+
+    Args:
+        share: of the settings.
+        cycles: how many there are.
+        together: the settings that are ranked with each other, those of a round.
+        what: the name of the share.
 
     Raises:
         ConfigError: it is.
@@ -231,6 +258,8 @@ def check_prune(share: float, cycles: int, what: str = "prune") -> None:
     require(0 <= share < 1, what, "must be a share of the settings in [0, 1)", share)
     rule = "must be 0 with 1 cycle: settings are dropped between cycles"
     require(share == 0 or cycles > 1, what, rule, share)
+    rule = f"must drop a setting or be 0: floor(prune x {together}) of the {together} that are ranked together"
+    require(share == 0 or dropped(together, share) > 0, what, rule, share)
 
 
 @dataclass(frozen=True)

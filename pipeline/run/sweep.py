@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from pipeline.errors import DataError
 from pipeline.files import make_folder
-from pipeline.records import Row, Status, Timing, TrialRecord
+from pipeline.records import Leg, Row, Status, TrialRecord
 from pipeline.run import checkpoints, networks
 from pipeline.run.engines import Engine, Failure
 from pipeline.run.plan import NETWORKS, PENDING, Plan, StagePlan
@@ -80,6 +80,7 @@ class Runner:
     watcher: Watcher
     rows: dict[str, list[Row]] = field(default_factory=dict, init=False)
     _computed: set[tuple[str, int]] = field(default_factory=set, init=False)
+    _arithmetic: set[tuple[str, ...]] = field(default_factory=set, init=False)  # of all that is known so far
 
     @property
     def computed(self) -> int:
@@ -101,6 +102,7 @@ class Runner:
     def stage(self, stage: Stage) -> StageResult:
         """Complete one stage, round by round."""
         staged = StagePlan(self.plan, stage, self.study.rows(stage.name))
+        self._arithmetic |= {each.arithmetic for row in staged.rows.values() for each in row.provenances}
         self.watcher.stage(stage, staged.present())
         for tasks in staged.rounds():
             self._complete(staged, tasks)
@@ -121,8 +123,8 @@ class Runner:
                 make_folder(self.plan.folder / NETWORKS)
         outcomes: dict[Path, Outcome] = {}
         for task, outcome in self._outcomes(staged, {task: missing[task] for task in queue}):
+            self._compare(outcome)
             if task.goes_on:
-                self._compare(staged, outcome)
                 staged.standing |= {row.identity: row for row in outcome.rows}
                 continue
             outcomes[task.result] = outcome
@@ -135,9 +137,10 @@ class Runner:
     def _end_leg(self, staged: StagePlan, tasks: Sequence[Task]) -> None:
         """Record who goes no further; when nobody does, the files of the round may go."""
         ended = staged.dropped(tasks)
-        new = [row.record for row in ended if self._add(staged, row)]
-        if new:
-            self.watcher.dropped(staged.stage, new)
+        if tasks[0].goes_on:  # or the last leg: all of it is recorded
+            new = [row.record for row in ended if self._add(staged, row)]
+            if new:
+                self.watcher.dropped(staged.stage, new)
         if len(ended) == sum(len(task.numbers) for task in tasks):
             for task in staged.round:
                 _forget(task)
@@ -186,7 +189,6 @@ class Runner:
 
     def _record(self, staged: StagePlan, task: Task, outcome: Outcome) -> None:
         """Add the rows of a pack that are missing; only then may its files go."""
-        self._compare(staged, outcome)
         for index, row in enumerate(outcome.rows):
             self._add(staged, replace(row, record=task.placed(index, row.record)))
         _forget(task)
@@ -200,13 +202,14 @@ class Runner:
             staged.rows[row.identity] = row
         return new
 
-    def _compare(self, staged: StagePlan, outcome: Outcome) -> None:
+    def _compare(self, outcome: Outcome) -> None:
         """Warn once when a run goes on with arithmetic that may give other bits than it began with."""
-        every = [row.provenance for rows in (*self.rows.values(), staged.rows.values()) for row in rows]
-        known = {provenance.arithmetic for provenance in every if provenance}
-        if outcome.provenance and known and outcome.provenance.arithmetic not in known:
-            now = ", ".join(outcome.provenance.arithmetic)
-            self.watcher.warn(f"earlier trials were computed with other arithmetic than {now}; see manifest.json")
+        if outcome.provenance:
+            now = outcome.provenance.arithmetic
+            if self._arithmetic and now not in self._arithmetic:
+                found = ", ".join(now)
+                self.watcher.warn(f"earlier trials were computed with other arithmetic than {found}; see manifest.json")
+            self._arithmetic.add(now)
 
     def _tidy(self, results: Sequence[StageResult]) -> None:
         """Remove what no trial wants: networks of an earlier choice, outcomes recorded just before a kill."""
@@ -230,14 +233,14 @@ def _failed(staged: StagePlan, task: Task, failure: Failure) -> Outcome:
     """Return the outcome of a pack that gave no results: every trial FAILED, as far as its earlier legs came."""
     records, earlier = [], []
     for index, number in enumerate(task.numbers):
-        record, costs = task.record(index, Status.FAILED, failure.reason), tuple[Timing, ...]()
+        record, legs = task.record(index, Status.FAILED, failure.reason), tuple[Leg, ...]()
         for source in task.sources:
             row = staged.row(source, source.numbers.index(number)) if number in source.numbers else None
             if row:
                 record = replace(record, curves=row.record.curves, batch_losses=row.record.batch_losses)
-                costs = row.timings
+                legs = row.legs
         records.append(record)
-        earlier.append(costs)
+        earlier.append(legs)
     return Outcome(tuple(records), earlier=tuple(earlier))
 
 

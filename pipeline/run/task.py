@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.records import Provenance, Row, Status, Timing, TrialRecord
+from pipeline.records import Leg, Provenance, Row, Status, Timing, TrialRecord
 from pipeline.run import networks
 from pipeline.spec import Pack, digest
 
@@ -111,13 +111,13 @@ class Outcome:
     """What became of a pack: a record per trial, in the pack's order, what it cost, and what computed it.
 
     The trials of a leg that are well at its end are PRUNED in it: that is what they are if they go no further.
-    `earlier` says, by trial, what the packs of its earlier legs cost; empty where there are none.
+    `earlier` says, by trial, what its earlier legs cost and what computed them; empty where there are none.
     """
 
     records: tuple[TrialRecord, ...]
     timing: Timing | None = None
     provenance: Provenance | None = None
-    earlier: tuple[tuple[Timing, ...], ...] = ()
+    earlier: tuple[tuple[Leg, ...], ...] = ()
 
     @property
     def rows(self) -> tuple[Row, ...]:

@@ -87,7 +87,7 @@ def tells(options: Options, _data_name: str) -> Told:
         text = Text("The gradients have not been checked. This command checks them:")
         return Told([Section(TITLE, (text, Command(command(NAME, Options()))))], None)
     line = command(NAME, Options(seed=checked.seed), changed(GradientCheck(), checked.configuration))
-    origin = Origin(NAME, line, checked.seed, "", (), ((checked.provenance, len(checked.rows)),))
+    origin = Origin(NAME, line, checked.seed, "", (), ((checked.provenance, len(checked.rows)),), 0)
     return Told([section(checked)], origin)
 
 

@@ -127,8 +127,9 @@ def _dropped(answer: Found) -> Iterator[str]:
         if result.stage.prune:
             groups = _by_lambda(result).values()
             stayed = sum(all(record.status is not Status.PRUNED for record in group) for group in groups)
+            those = "the lambdas proposed together" if result.stage.proposal.rounds > 1 else "its lambdas"
             yield (
-                f"The {result.stage.name} stage drops {100 * result.stage.prune:g} % of its lambdas, those with the "
+                f"The {result.stage.name} stage drops {100 * result.stage.prune:g} % of {those}, those with the "
                 "lowest mean validation accuracies, at the end of every cycle but the last, with all their seeds: "
                 f"{stayed} of {len(groups)} were trained to the end or diverged."
             )

@@ -24,8 +24,9 @@ DEPTH = Origin(
     data=f"my cifar {DIGEST}",
     seeds=(("grid", 0, 11, 12), ("grid", 1, 21, 22)),
     computed_with=((MADE, 24),),
+    trials=24,
 )
-CHECK = Origin("gradient-check", "make gradient-check", 0, "", (), ((MADE, 144),))
+CHECK = Origin("gradient-check", "make gradient-check", 0, "", (), ((MADE, 144),), 0)
 
 
 def tables(*origins: Origin) -> dict[str, Table]:
@@ -91,6 +92,11 @@ def test_what_differs_is_said_of_each_run_and_of_nothing_else() -> None:
         ("depth", "20", *old),
         ("depth", "4", "not a git checkout", "2.5", "not set"),
     )
+
+
+def test_trials_of_which_two_machines_computed_a_leg_each_are_counted_once() -> None:
+    mixed = replace(DEPTH, computed_with=((MADE, 24), (replace(MADE, kernel="Z80"), 10)))
+    assert "depth: 24 trials, root seed 7" in said(section([mixed]).blocks)
 
 
 def test_a_clean_checkout_says_nothing_of_changes() -> None:

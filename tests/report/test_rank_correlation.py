@@ -86,6 +86,20 @@ def test_a_setting_with_a_lost_replicate_is_left_out(record) -> None:
     assert table[table["epoch"] == 2]["spearman"].tolist() == pytest.approx([1.0] * 3)
 
 
+def test_means_that_differ_in_their_last_bit_are_equal(record) -> None:
+    """.1 + .2 + .3 > .3 + .2 + .1 in floating point; of the two equals that are best in the end the first counts."""
+    rising, falling = (0.1, 0.2, 0.3), (0.3, 0.2, 0.1)
+    assert sum(rising) > sum(falling)
+    epochs = ((rising, falling), ((0.5,) * 3, (0.0,) * 3), (rising, falling), (falling, rising))
+    made = trials(record, count=5, replicates=3)
+    for number, trial in enumerate(made):
+        replicate, setting = divmod(number, 5)
+        ends = [pair[setting][replicate] if setting < 2 else 0.01 * setting for pair in epochs]
+        made[number] = dataclasses.replace(trial, curves=Curves(epoch=(0, 1, 2, 3, 4), val_accuracy=(0.1, *ends)))
+    table = rank_correlation(made)
+    assert table[table["replicate"] == "mean"]["best_rank"].tolist() == [2, 1, 2, 2]
+
+
 def one_cycle(made: list[TrialRecord]) -> list[TrialRecord]:
     schedule = dataclasses.replace(made[0].spec.schedule, cycles=1)
     return [dataclasses.replace(each, spec=dataclasses.replace(each.spec, schedule=schedule)) for each in made]

@@ -8,7 +8,7 @@ from pathlib import Path
 import rig
 
 from pipeline.files import write_text
-from pipeline.records import Provenance, Row, Status, TrialRecord
+from pipeline.records import Leg, Provenance, Row, Status, Timing, TrialRecord
 from pipeline.run.manifest import write_manifest
 
 HERE = Provenance({"numpy": "2.4.0"}, "openblas 0.3.30", "SkylakeX", 1, "3.11.7", {}, "abc")
@@ -75,3 +75,18 @@ def test_a_run_of_two_sessions_says_so_and_one_that_computes_nothing_leaves_ever
     before = (tmp_path / "manifest.json").read_bytes()
     session(2)
     assert (tmp_path / "manifest.json").read_bytes() == before
+
+
+def test_a_trial_counts_once_with_everything_that_computed_a_leg_of_it(tmp_path: Path) -> None:
+    timing = Timing(1.0, 1.0, 1, 1)
+    record = replace(LOST.record, status=Status.COMPLETE)
+    of = [
+        Row(record, timing, HERE, (Leg(timing, THERE), Leg(timing, HERE))),
+        Row(record, timing, LATER),
+        Row(LOST.record, None, None, (Leg(timing, THERE),)),
+    ]
+    assert written(tmp_path, of)["computed_with"] == [
+        asdict(THERE) | {"trials": 2},
+        asdict(HERE) | {"trials": 1},
+        asdict(LATER) | {"trials": 1},
+    ]

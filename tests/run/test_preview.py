@@ -167,6 +167,32 @@ def test_the_packs_of_a_stage_go_to_whichever_worker_is_free_first() -> None:
         assert preview(needs, workers).seconds(need) == pytest.approx(rounds * 0.0208 + 0.06)
 
 
+def test_packs_of_a_leg_wait_for_all_of_the_one_before() -> None:
+    """Four packs of 2 epochs x 8 steps x 1 s, then two: on 3 workers twice 16 s, then once; 8 trials to record."""
+    stage = rig.listed(lambdas=(0.001, 0.01, 0.1, 0.3), cycles=2, prune=0.5)
+    [need] = needs = needs_of(stage, width=2)
+    assert [len(queue) for queue in need.queues] == [4, 2]
+    for workers, packs in {1: 6, 2: 2 + 1, 3: 2 + 1, 4: 1 + 1, 6: 1 + 1}.items():
+        assert preview(needs, workers, Speed(1.0, 0.0)).seconds(need) == pytest.approx(16 * packs + 0.08)
+
+
+def test_packs_of_a_round_wait_for_all_of_the_one_before() -> None:
+    """Two rounds of three packs of 16 s each."""
+    [need] = needs = needs_of(rig.searched(sampler="random", count=6, replicates=1, round_=3), width=1)
+    assert [len(queue) for queue in need.queues] == [3, 3]
+    for workers, packs in {1: 6, 2: 2 + 2, 3: 1 + 1, 4: 1 + 1, 6: 1 + 1}.items():
+        assert preview(needs, workers, Speed(1.0, 0.0)).seconds(need) == pytest.approx(16 * packs + 0.06)
+
+
+def test_of_what_is_proposed_in_rounds_the_worst_are_dropped_within_each() -> None:
+    def line(sampler: str) -> str:
+        searched = replace(rig.searched(sampler=sampler, count=8, round_=4), fixed=rig.fixed(cycles=2), prune=0.5)
+        return preview(needs_of(searched)).lines()[0]
+
+    assert "after each cycle without the worst 50% of the settings;" in line("grid")
+    assert "after each cycle without the worst 50% of the settings proposed together;" in line("tpe")
+
+
 def test_the_total_is_that_of_all_stages_and_of_what_surrounds_them() -> None:
     needs = needs_of(rig.searched("coarse"), rig.listed("final", final=True))
     priced, surroundings = preview(needs, startup=2.0), preview([], startup=2.0)
@@ -251,7 +277,7 @@ def test_packs_are_measured_apart_where_a_step_of_theirs_costs_something_else(
 ) -> None:
     one, other = (Pack((spec,)) for spec in (rig.fixed(), replace(rig.fixed(), **change)))
     engine = rig.InProcess()
-    needs = [StageNeeds(rig.listed(), 0, (one, other))]
+    needs = [StageNeeds(rig.listed(), 0, ((one, other),))]
     priced = price(needs, engine, 1, as_bytes=False)
     assert engine.ran == ["0"] * (1 + measured)  # who is ready, then the kinds of packs
     assert set(priced.speeds) == {kind(one), kind(other)}

@@ -159,3 +159,21 @@ def test_a_trial_that_fails_in_its_second_leg_keeps_what_the_first_one_left(tmp_
     assert lost.curves.epoch == (0, 1, 2)
     assert lost.final("val_accuracy") is lost.last("val_accuracy") is None
     assert len(lost.came_from) == 1
+
+
+@pytest.mark.parametrize("call", [1, 7, PACKS - 1])
+def test_a_retry_that_fails_again_adds_one_row_per_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """In its first leg, its second and its last."""
+    failed = rig.run(tmp_path / "run", PRUNED, width=WIDTH, engine=failing(call))
+    lost = [record.spec.key for record in failed.records if record.status is Status.FAILED]
+    assert lost
+    added: list[str] = []
+    add = Study.add
+    monkeypatch.setattr(
+        Study, "add", lambda study, row, *rest: added.append(row.record.spec.key) or add(study, row, *rest)
+    )
+    again = rig.run(tmp_path / "run", PRUNED, width=WIDTH, retry=True, engine=rig.InProcess(failing=lambda _: True))
+    assert again.records == failed.records
+    assert sorted(added) == sorted(lost)

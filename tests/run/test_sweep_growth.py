@@ -54,6 +54,7 @@ class Curious:
     shown: dict[int, list[int]] = field(default_factory=dict)
     count: int = 3
     rounds: int = 3
+    together: int = 1
     looks_back: bool = True
     space: None = None
 

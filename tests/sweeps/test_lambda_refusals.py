@@ -61,6 +61,16 @@ BAD_INPUT: dict[str, tuple[int, str, Callable[[Path], dict[str, object]]]] = {
     "prune less than none": (2, r"prune must be a share of the settings in", lambda _: {"refine.prune": -0.1}),
     "prune nan": (2, r"prune must be a share of the settings in", lambda _: {"coarse.prune": "nan"}),
     "nowhere to prune": (2, "prune must be 0 with 1 cycle: settings are dropped", lambda _: {"refine.prune": 0.5}),
+    "too few to prune": (
+        2,
+        r"prune must drop a setting or be 0: floor\(prune x 4\) of the 4 that are ranked together, got 0.2",
+        lambda _: {"coarse.prune": 0.2, "coarse.cycles": 2},
+    ),
+    "rounds of one": (
+        2,
+        r"prune must drop a setting or be 0: floor\(prune x 1\) of the 1 that are ranked together, got 0.5",
+        lambda _: {"refine.prune": 0.5, "refine.cycles": 2, "refine.sampler": "tpe", "refine.round-size": 1},
+    ),
     "validation": (2, "validation fraction must lie between", lambda _: {"final.val-fraction": 1.5}),
     "no validation rows": (2, "validation rows must be a positive", lambda _: {"coarse.val-fraction": 0.001}),
     "eta": (2, "eta min must not exceed eta max", lambda _: {"eta-min": 0.5}),

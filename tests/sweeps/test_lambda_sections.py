@@ -118,6 +118,18 @@ def test_the_stages_are_listed_as_they_were_run() -> None:
 
 
 @by_hand
+@pytest.mark.parametrize(("sampler", "those"), [("grid", "its lambdas"), ("tpe", "the lambdas proposed together")])
+def test_what_is_dropped_is_the_worst_of_what_was_ranked_together(sampler: str, those: str) -> None:
+    answer = answered(peak(1e-3))
+    coarse = answer.results[0]
+    proposal = replace(coarse.stage.proposal, sampler=sampler, round_size=3)  # type: ignore[type-var]
+    stage = replace(coarse.stage, proposal=proposal, prune=0.5)
+    text = words(told(replace(answer, results=[replace(coarse, stage=stage), *answer.results[1:]])))
+    assert f"The coarse stage drops 50 % of {those}, those with the lowest mean validation accuracies" in text
+    assert "The refine stage drops" not in text
+
+
+@by_hand
 def test_the_choice_is_explained_with_the_numbers_of_its_rules() -> None:
     answer = answered(peak(1e-3))
     text, choice, interval = words(told(answer)), answer.conclusion.choice, answer.conclusion.ranges[0].interval

@@ -129,6 +129,10 @@ def test_nothing_but_seeds_of_the_finalists_can_grow(
         ("--space.eta-max 1e-6 1", "eta min must not exceed eta max, got (1e-05, 1e-06)"),
         ("--search.count 0", "count (settings) must be a positive integer, got 0"),
         ("--search.count 12", "count (settings) must be a multiple of the round size 8, got 12"),
+        (
+            "--search.prune 0.1 --search.cycles 2",
+            "prune must drop a setting or be 0: floor(prune x 8) of the 8 that are ranked together, got 0.1",
+        ),
         ("--confirm.finalists 9", "finalists must not exceed the 8 settings of the search, got 9"),
         ("--final.replicates 0", "replicates must be a positive integer, got 0"),
         (

@@ -156,7 +156,7 @@ def test_without_a_data_set_it_is_the_one_that_has_runs(
 def told(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the depth sweep tell something, as if it had run, and all others nothing."""
     section = Section("ii) Depth", (Text("Batch norm helped."), Command("make tea")))
-    origin = Origin("depth", "make sweep-depth DATASET=digits", 5, "digits 0123", (("grid", 0, 1, 2),), ((MADE, 8),))
+    origin = Origin("depth", "make sweep-depth DATASET=digits", 5, "digits 0123", (("grid", 0, 1, 2),), ((MADE, 8),), 8)
     monkeypatch.setattr("sweeps.stored.tell", lambda *_: Told([section], origin))
     monkeypatch.setattr("sweeps.answers.gradient_results.tells", lambda *_: Told([Section("i) Gradients", ())], None))
 
