@@ -189,8 +189,8 @@ def test_of_what_is_proposed_in_rounds_the_worst_are_dropped_within_each() -> No
         searched = replace(rig.searched(sampler=sampler, count=8, round_=4), fixed=rig.fixed(cycles=2), prune=0.5)
         return preview(needs_of(searched)).lines()[0]
 
-    assert "after each cycle without the worst 50% of the settings;" in line("grid")
-    assert "after each cycle without the worst 50% of the settings proposed together;" in line("tpe")
+    assert "the worst 50 % of the settings dropped between cycles;" in line("grid")
+    assert "the worst 50 % of the settings proposed together dropped between cycles;" in line("tpe")
 
 
 def test_the_total_is_that_of_all_stages_and_of_what_surrounds_them() -> None:
