@@ -5,12 +5,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from test_study import BUDGETS, CONFIGURATION, edit, row
 
 from pipeline.errors import ConfigError
+from pipeline.records import Row
 from pipeline.run.study import Study
-from pipeline.spec import canonical_json
+from pipeline.spec import canonical_json, from_json
 
 KEY = "1c9a9cf582ff8be7"
 """Of the trial of row(0), as it was before data sets had components."""
@@ -59,3 +61,13 @@ def test_anything_else_is_another_configuration_all_the_same(
 ) -> None:
     with pytest.raises(ConfigError, match=complaint):
         Study.open(path, CONFIGURATION | change, BUDGETS, read)
+
+
+def test_what_is_read_holds_its_defaults_and_is_written_like_what_was_made() -> None:
+    old = json.loads(canonical_json(row(0)))
+    del old["earlier"], old["record"]["came_from"], old["record"]["spec"]["network"]["skip_norm"]
+    text = canonical_json(row(0))
+    for stored in (text, canonical_json(old)):
+        again = from_json(stored, Row)
+        assert canonical_json(again) == text
+        assert msgspec.json.encode(again) == msgspec.json.encode(row(0))
