@@ -64,7 +64,7 @@ def _complete(value: Any) -> None:
     items: Iterable[Any]
     if hasattr(value, "__dataclass_fields__"):
         held = vars(value)
-        for name, default in _defaults(type(value)):
+        for name, default in _defaults(value.__class__):
             held.setdefault(name, default)
         items = held.values()
     elif isinstance(value, dict):
