@@ -1,5 +1,6 @@
 """What a stage wants, as tasks in plan order, and which of it is there: the same for a run and for its preview."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -141,11 +142,11 @@ class StagePlan:
         at = {row.record.number: row.record for row in self._placed(tasks)}
         places = {number: divmod(number - self._first, self._settings) for number in at}
         settings = sorted({setting for _, setting in places.values()})
-        scores = np.full((len(settings), self.stage.replicates), np.nan)
+        accuracies, losses = np.full((2, len(settings), self.stage.replicates), np.nan)
         for number, (replicate, setting) in places.items():
-            accuracy = at[number].last("val_accuracy")
-            scores[settings.index(setting), replicate] = np.nan if accuracy is None else accuracy
-        found = cut(scores, self.stage.prune, tasks[0].cycle or 0)
+            place = settings.index(setting), replicate
+            accuracies[place], losses[place] = (_or_nan(at[number].last(name)) for name in ("val_accuracy", "val_loss"))
+        found = cut(accuracies, self.stage.prune, tasks[0].cycle or 0, losses)
         kept = {settings[index] for index in found.kept}
         why = {settings[index]: reason for index, reason in found.reasons.items()}
         self._reasons |= {number: why[setting] for number, (_, setting) in places.items() if setting in why}
@@ -195,3 +196,7 @@ class StagePlan:
             )
             out.append(replace(task, result=task.result / f"{task.stage}-{task.key}.json"))
         return out
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -27,21 +27,24 @@ def dropped(count: int, share: float) -> int:
     return min(math.floor(round(share * count, DIGITS)), count - 1)
 
 
-def cut(scores: NDArray[np.float64], share: float, cycle: int) -> Cut:
+def cut(scores: NDArray[np.float64], share: float, cycle: int, losses: NDArray[np.float64] | None = None) -> Cut:
     """Drop the worst `share` of the settings, as many as `dropped` says.
 
-    Settings are ranked by their mean score over the replicates, of equals the earlier one first. One that has
-    no score in some replicate ranks behind all others and never goes on; one at least of the others does.
+    Settings are ranked by their mean score over the replicates, of equals (few rows give many) that with the smaller
+    mean loss first, then the earlier one. One that has no score in some replicate ranks behind all others and never
+    goes on; one at least of the others does.
 
     Args:
         scores: (L, R), larger is better; nan where a trial diverged or failed.
         share: in [0, 1).
         cycle: the one that has ended, for the words.
+        losses: (L, R), of the same trials.
     """
     count = len(scores)
     means = scores.mean(axis=1).round(PLACES)
     lost = np.isnan(means)
-    ranked = [int(setting) for setting in np.argsort(-means, kind="stable")]  # nan last
+    then = np.zeros(count) if losses is None else losses.mean(axis=1).round(PLACES)
+    ranked = [int(setting) for setting in np.lexsort((then, -means))]  # nan last
     staying = min(count - dropped(count, share), int((~lost).sum()))
     reasons = {}
     for rank, setting in enumerate(ranked, start=1):

@@ -51,16 +51,17 @@ def simulated(stage: Stage, width: int | None, cache: Path) -> dict[int, tuple[l
                     number = trials.index(pack.trials[trial])
                     picture = photograph(report)
                     pictures[number].append({name: picture[name][position] for name in ("val_accuracy", "train_loss")})
-                    scores[number] = float(report.val.accuracy[position]) if report.epoch == 2 * cycle else None
+                    reached = float(report.val.accuracy[position]), -float(report.val.loss[position])
+                    scores[number] = reached if report.epoch == 2 * cycle else None
                 if report.epoch == 2 * cycle:
                     after.append((pack, report.checkpoint()))
                     break
         last |= dict.fromkeys(numbers, cycle)
         settings = sorted({number % count for number in numbers})
         of = {s: [scores.get(s + count * r) for r in range(stage.replicates)] for s in settings}
-        ranks = {s: -sum(v) if None not in v else np.inf for s, v in of.items()}
+        ranks = {s: tuple(-sum(x) for x in zip(*v, strict=True)) if None not in v else (np.inf,) for s, v in of.items()}
         wanted = len(settings) - int(stage.prune * len(settings) + 1e-9)
-        kept = [s for s in sorted(settings, key=lambda s: (ranks[s], s))[:wanted] if np.isfinite(ranks[s])]
+        kept = [s for s in sorted(settings, key=lambda s: (ranks[s], s))[:wanted] if np.isfinite(ranks[s][0])]
         numbers = [number for number in numbers if number % count in kept]
         before = after
     return {number: (pictures[number], last[number]) for number in pictures}

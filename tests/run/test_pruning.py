@@ -41,6 +41,16 @@ def test_as_many_whole_settings_go_as_the_share_holds(count, share, staying):
     assert cut(scores, share, 1).kept == tuple(range(count - staying, count))
 
 
+def test_of_equal_means_the_smaller_mean_loss_goes_on():
+    scores, losses = (
+        np.array([[0.5, 0.5], [0.9, 0.9], [0.4, 0.6], [0.5, 0.5]]),
+        np.array([[2, 1], [9, 9], [1, 1], [3, 3]]),
+    )
+    assert cut(scores, 0.5, 1, losses / 2).kept == (1, 2)
+    assert cut(scores, 0.25, 1, losses / 2).kept == (0, 1, 2)
+    assert cut(scores, 0.5, 1, np.ones((4, 2))).kept == (0, 1)
+
+
 def test_of_equal_means_the_earlier_setting_goes_on_in_whatever_order_its_seeds_were():
     """.1 + .2 + .3 and .3 + .2 + .1 differ in the last bit."""
     assert 0.1 + 0.2 + 0.3 != 0.3 + 0.2 + 0.1
