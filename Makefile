@@ -18,7 +18,7 @@ FLAGS = $(if $(DATASET),--dataset '$(DATASET)') \
 	$(ARGS)
 
 # Not empty where the benchmark races against peers, which must then be installed.
-RACES = $(if $(findstring --only,$(ARGS)),$(findstring race,$(ARGS))$(findstring whole-sweep,$(ARGS)),all)
+RACES = $(if $(or $(findstring --only,$(ARGS)),$(findstring --help,$(ARGS))),$(findstring race,$(ARGS))$(findstring whole-sweep,$(ARGS)),all)
 PEERS = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"], sep="\n")
 
 .PHONY: help init-sensitivity gradient-check report assignment experiments data test check fix bench clean FORCE
