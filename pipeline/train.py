@@ -263,7 +263,7 @@ def _report(run: _Run, split: Split, epoch: int) -> EpochReport:
     return EpochReport(
         epoch,
         run.step,
-        -(-epoch // (2 * shared.schedule.step_size)),
+        -(-epoch // shared.schedule.cycle_epochs),
         run.trials,
         run.eta()[0],
         _select(train_values, kept),

@@ -52,6 +52,11 @@ def test_jax_is_faster_only_where_openblas_is_pinned() -> None:
     assert not faster(UNPINNED)
 
 
+def test_openblas_is_half_as_fast_where_it_is_pinned() -> None:
+    peaks = SAMPLES.groupby("environment")["sgemm"].median()
+    assert round(peaks["as found"] / peaks[UNPINNED], 1) == 0.5
+
+
 def test_the_shares_of_sgemm_are_those_of_the_cost_curves() -> None:
     found = costs(pd.read_csv(COSTS / "costs.csv"))
     alone, busy, single = (found[point.key].share for point in (Point(8), Point(8, workers=2), Point(1, workers=2)))

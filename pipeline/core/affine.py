@@ -15,7 +15,7 @@ from scipy.linalg import get_blas_funcs
 Array = NDArray[np.floating[Any]]
 
 
-class Rows(Protocol):
+class Inputs(Protocol):
     """Inputs (B, D) that trials share: an array, or what makes them where they are asked for."""
 
     @property
@@ -70,7 +70,7 @@ def empty_by_unit(M: int, B: int, H: int, dtype: DTypeLike) -> Array:
 
 
 def affine(
-    x: Array | Rows, weight: Array, bias: Array | None = None, scale: Array | None = None, *, by_unit: bool = False
+    x: Array | Inputs, weight: Array, bias: Array | None = None, scale: Array | None = None, *, by_unit: bool = False
 ) -> Array:
     """Return x W + b, equation (12), shape (M, B, H).
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from pipeline.core.affine import Array, Gradient, Rows, WeightGradient, affine, fold, input_gradient, laid_wide
+from pipeline.core.affine import Array, Gradient, Inputs, WeightGradient, affine, fold, input_gradient, laid_wide
 from pipeline.core.initialise import initialise
 from pipeline.core.layers import (
     ACTIVATIONS,
@@ -125,7 +125,7 @@ class Network:
                 outputs[-2] = outputs[0]  # no longer needed: spares the memory
         return self._scores(outputs[-1])
 
-    def statistics(self, x: Array | Rows) -> Statistics:
+    def statistics(self, x: Array | Inputs) -> Statistics:
         """Return the statistics of rows x (B, D), in any precision, taken as one batch; nothing is changed."""
         if self.spec.batch_norm == "none":
             return {}  # spares a forward pass for nothing, after every epoch

@@ -69,4 +69,4 @@ def _cycle_ends(study: Study, name: CellName) -> tuple[int, ...]:
     schedule = study.groups[name][0].spec.schedule
     if schedule.kind != "triangular":
         return ()
-    return tuple(2 * schedule.step_size * (cycle + 1) for cycle in range(schedule.cycles))
+    return tuple(schedule.cycle_epochs * (cycle + 1) for cycle in range(schedule.cycles))

@@ -149,7 +149,7 @@ def _curve_panel(axes: Axes, group: Sequence[TrialRecord], metric: str) -> None:
         style.say(axes, text)
     if group:
         schedule = group[0].spec.schedule
-        mark_cycle_ends(axes, [2 * schedule.step_size * (cycle + 1) for cycle in range(schedule.cycles)])
+        mark_cycle_ends(axes, [schedule.cycle_epochs * (cycle + 1) for cycle in range(schedule.cycles)])
         axes.set_xlim(0, schedule.epochs * 1.01)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 

@@ -112,7 +112,7 @@ def _loss_panel(
         text = f"{len(group) - len(complete)} of {len(group)} did not complete"
         axes.text(0.02, 0.06, text, size=8, color=style.GREY, transform=axes.transAxes)
     for schedule, per_epoch in {(record.spec.schedule, record.spec.steps_per_epoch) for record in group}:
-        cycle = 2 * schedule.step_size * per_epoch
+        cycle = schedule.cycle_epochs * per_epoch
         mark_cycle_ends(axes, [cycle * (number + 1) for number in range(schedule.cycles)])
         axes.set_xlim(0, cycle * schedule.cycles * 1.01)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))

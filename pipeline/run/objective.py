@@ -37,7 +37,7 @@ class Objective:
         """
         setting = {name: trial.suggest_float(name, r.low, r.high, log=True) for name, r in self.searched.items()}
         pack = Pack((with_setting(self.fixed, setting),))
-        cycle_length = 2 * self.fixed.schedule.step_size
+        cycle_length = self.fixed.schedule.cycle_epochs
         accuracy = 0.0
         with single_thread():
             for report in train(pack, self.split):

@@ -59,6 +59,6 @@ def learning_rate(stage: Stage) -> Figure:
         steps,
         eta,
         steps_per_epoch=per_epoch,
-        cycle_ends=[2 * schedule.step_size * per_epoch * cycle for cycle in range(1, schedule.cycles + 1)],
-        subtitle=f"{stage.name} stage: {schedule.cycles} cycles of {2 * schedule.step_size} epochs",
+        cycle_ends=[schedule.cycle_epochs * per_epoch * cycle for cycle in range(1, schedule.cycles + 1)],
+        subtitle=f"{stage.name} stage: {schedule.cycles} cycles of {schedule.cycle_epochs} epochs",
     )

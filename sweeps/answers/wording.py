@@ -174,7 +174,7 @@ def _scheduled(schedule: ScheduleSpec, varies: Collection[str]) -> str:
     low, high = f"{schedule.eta_min:g}", "" if "eta_max" in varies else f"{schedule.eta_max:g}"
     lengths = {"step_size", "cycles"} & set(varies)
     if schedule.kind == "triangular":
-        cycles = "cycles" if lengths else f"{counted(schedule.cycles, 'cycle')} of {2 * schedule.step_size} epochs"
+        cycles = "cycles" if lengths else f"{counted(schedule.cycles, 'cycle')} of {schedule.cycle_epochs} epochs"
         rates = f"rates {low} and {high}" if high else f"rate {low} and the largest one"
         return f"{cycles} between the learning {rates}"
     epochs = "" if lengths else f"{counted(schedule.epochs, 'epoch')} with "
