@@ -122,16 +122,16 @@ def _in_short(best: Mapping[str, Any], conclusion: Conclusion) -> Iterator[str]:
 
 
 def _dropped(answer: Found) -> Iterator[str]:
-    """Yield how many lambdas of a stage were trained to its end, where it drops some at the ends of cycles."""
+    """Yield how many lambdas of a stage were dropped, where it drops some at the ends of cycles."""
     for result in lambda_figures.searched(answer):
         if result.stage.prune:
             groups = _by_lambda(result).values()
-            stayed = sum(all(record.status is not Status.PRUNED for record in group) for group in groups)
+            gone = sum(any(record.status is Status.PRUNED for record in group) for group in groups)
             those = "the lambdas proposed together" if result.stage.proposal.rounds > 1 else "its lambdas"
             yield (
                 f"The {result.stage.name} stage drops {100 * result.stage.prune:g} % of {those}, those with the "
                 "lowest mean validation accuracies, at the end of every cycle but the last, with all their seeds: "
-                f"{stayed} of {len(groups)} were trained to the end or diverged."
+                f"{gone} of {len(groups)} were dropped."
             )
 
 

@@ -76,7 +76,7 @@ def test_the_conclusion_and_the_report_say_how_many_were_dropped(halved: Path) -
     answer = stored(QUESTION, halved)
     text = str(sections(answer))
     assert "The refine stage drops 50 % of its lambdas, those with the lowest mean validation accuracies" in text
-    assert "2 of 4 were trained to the end or diverged." in text
+    assert "2 of 4 were dropped." in text
 
 
 def test_a_plan_counts_the_packs_of_all_legs(
