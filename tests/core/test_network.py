@@ -1,5 +1,6 @@
 """Networks of a pack: evaluating, keeping some of them, and what one trial may do to another."""
 
+import gc
 import sys
 
 import numpy as np
@@ -48,9 +49,11 @@ def instructions(network, optimizer="sgd", dropout=False):
         return watch
 
     before = sys.gettrace()
+    gc.disable()  # what other tests have left behind would be finalised, and counted, in the middle of the step
     sys.settrace(watch)
     take_a_step(network, optimizer, memory, some_masks(network) if dropout else ())
     sys.settrace(before)
+    gc.enable()
     return count
 
 
