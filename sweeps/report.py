@@ -56,7 +56,7 @@ def execute(_config: Report, options: Options) -> None:
     console.print(f"the report is {' and '.join(map(str, paths))}")
 
 
-ENTRY = Entry(Report, execute, unused=("seed", "plan", "retry", "pack_width"))
+ENTRY = Entry(Report, execute, unused=("seed", "plan", "retry", "trial_timeout", "pack_width"))
 
 
 def tell(options: Options, data_name: str) -> Iterator["Told"]:

@@ -74,7 +74,8 @@ class Session:
         with lock(folder), self._opened() as study:
             remove_leftovers(folder)
             with reporting(self.console, workers) as reporter:
-                runner = Runner(self._plan, study, LokyEngine(workers), self.source.prepared, reporter)
+                engine = LokyEngine(workers, self.options.trial_timeout)
+                runner = Runner(self._plan, study, engine, self.source.prepared, reporter)
                 conclusion, results = runner.run(sweep)
             rows = [row for stage in runner.rows.values() for row in stage]
             fingerprint = plain(self._fingerprint)

@@ -90,7 +90,7 @@ def test_every_kind_of_field_is_a_flag() -> None:
         *("--network.hidden", "10", "20", "--network.batch-norm", "none", "--coarse.lambdas", ".1", "-1e-3"),
         *("--coarse.sampler", "tpe", "--lambda", "0.25", "--no-shuffle", "--coarse.count=3"),
         *("--dataset", "digits", "--data_dir", "a b", "--jobs", "2", "--seed", "7", "--run", "v1.2_x-y", "--plan"),
-        *("--retry", "failed", "--pack-width", "8", "--artifacts", "out", "--debug"),
+        *("--retry", "failed", "--trial-timeout", "2.5", "--pack-width", "8", "--artifacts", "out", "--debug"),
     )
     assert configuration == Toy(
         network=NetworkSpec(hidden=(10, 20), batch_norm="none"),
@@ -106,6 +106,7 @@ def test_every_kind_of_field_is_a_flag() -> None:
         run="v1.2_x-y",
         plan=True,
         retry="failed",
+        trial_timeout=2.5,
         pack_width=8,
         artifacts=Path("out"),
         debug=True,
@@ -174,6 +175,10 @@ class TestEverySweep:
         ("toy --run ../x", "run must be letters, digits, '-', '_' and '.', got '../x'"),
         ("toy --run smoke", "run must not begin with the name of a scale, got 'smoke'"),
         ("toy --retry all", "retry must be one of failed, got 'all'"),
+        *(
+            (f"toy --trial-timeout {got}", f"trial timeout must be seconds above 0 and at most 1e+08, got {float(got)}")
+            for got in ("0", "-1", "nan", "inf", "1e9")
+        ),
         ("toy --pack-width 0", "pack width must be at least 1, got 0"),
         ("toy --coarse.count 0", "count must be at least 1, got 0"),
         ("toy --network.hidden 5 -5", "hidden sizes must be a positive integer, got -5"),
@@ -190,6 +195,7 @@ def test_a_broken_rule_is_one_line(line: str, message: str, capsys: pytest.Captu
         ("gradient-check --plan", "--plan must be left out of gradient-check, got True"),
         ("gradient-check --run x", "--run must be left out of gradient-check, got 'x'"),
         ("data --retry failed", "--retry must be left out of data, got 'failed'"),
+        ("report --trial-timeout 9", "--trial-timeout must be left out of report, got 9.0"),
         ("report --plan", "--plan must be left out of report, got True"),
         ("data --pack-width 3", "--pack-width must be left out of data, got 3"),
     ],

@@ -118,7 +118,7 @@ def test_an_item_that_kills_its_workers_is_given_up_and_the_others_finish(capfd:
     answers = list(LokyEngine(2).run(troubled, items))
     assert len(answers) == len(items)
     assert dict(answers) == {name: name.upper() for name in items} | {
-        "killed": Failure("worker died 3 times (SIGKILL(-9))")
+        "killed": Failure("worker died 3 times (SIGKILL(-9), perhaps out of memory)")
     }
     assert capfd.readouterr() == ("", "")
 
@@ -128,7 +128,7 @@ def full_for_markers(refused: str) -> Callable[..., None]:
     honest = Path.write_text
 
     def write_text(path: Path, text: str) -> None:
-        if text == refused:
+        if text == f"{refused}\n":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         honest(path, text)
 
