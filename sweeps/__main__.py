@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -41,6 +42,8 @@ def main(argv: Sequence[str] | None = None, sweeps: Mapping[str, "Entry"] = SWEE
 def _explained(arguments: Sequence[str], sweeps: Mapping[str, "Entry"]) -> int:
     from pipeline.errors import PipelineError  # noqa: PLC0415
 
+    # without semaphores; the engine's error says more
+    warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode", category=UserWarning)
     debug = "--debug" in arguments
     try:
         _command(arguments, sweeps)

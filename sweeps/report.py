@@ -119,9 +119,10 @@ def data_name(options: Options) -> str:
 
 def _runs(options: Options, data_name: str) -> Iterator[Path]:
     """Yield the studies of a data set at the scale and under the name that the options give."""
+    from pipeline.files import exists  # noqa: PLC0415
     from sweeps.folders import STUDY, run_folder  # noqa: PLC0415
 
     for name in SWEEPS:
         path = run_folder(name, data_name, options) / STUDY
-        if path.exists():
+        if exists(path):
             yield path

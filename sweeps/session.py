@@ -11,7 +11,7 @@ import pandas as pd
 from rich.console import Console
 
 from pipeline.errors import DataError
-from pipeline.files import lock, make_folder, remove_leftovers
+from pipeline.files import exists, lock, make_folder, remove_leftovers
 from pipeline.records import Row, TrialRecord
 from pipeline.report import tables
 from pipeline.run.engines import LokyEngine
@@ -62,7 +62,7 @@ class Session:
         Raises:
             ConfigError: the run would be refused.
         """
-        if self.source.dataset is None or not self._study.exists():  # without data nobody knows whose study it is
+        if self.source.dataset is None or not exists(self._study):  # without data nobody knows whose study it is
             return expected(sweep, self._plan, lambda _stage: {})
         with self._opened() as study:
             return expected(sweep, self._plan, study.rows)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Generic, Protocol, TypeVar
 
 from joblib import Parallel, delayed, parallel_config
+from joblib._multiprocessing_helpers import mp as semaphores
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from pipeline.blas import single_thread
@@ -103,8 +104,8 @@ class LokyEngine:
 
         Raises:
             PipelineError: `function` raised it.
-            HostError: workers die before they start anything, BLAS cannot be pinned, or the folder for temporary files
-                cannot be written.
+            HostError: workers die before they start anything, BLAS cannot be pinned, the folder for temporary files
+                cannot be written, or the system has no semaphores for processes.
         """
         attempt = _Attempt(function, self.timeout, in_worker=self.jobs > 1)
         waiting = dict(items)
@@ -165,6 +166,8 @@ def _parallel(
     Raises:
         TerminatedWorkerError: a worker died; the others are gone too, and results not yet yielded are lost.
     """
+    if semaphores is None:  # joblib tried when it was imported
+        raise HostError("processes must be able to share semaphores, got none (/dev/shm must be there and writable)")
     for opening in NOISE:  # for the whole process: loky warns from its own threads, at any time
         warnings.filterwarnings("ignore", message=opening, category=UserWarning)
     # joblib reads the items from another thread while the caller strikes them off its own list, hence the copy.
