@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from sweeps import SWEEPS
 
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None, sweeps: Mapping[str, "Entry"] = SWEE
 
 
 def _explained(arguments: Sequence[str], sweeps: Mapping[str, "Entry"]) -> int:
-    from pipeline.errors import PipelineError  # noqa: PLC0415
+    from pipeline.errors import HostError, PipelineError  # noqa: PLC0415
 
     # without semaphores; the engine's error says more
     warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode", category=UserWarning)
@@ -51,8 +51,11 @@ def _explained(arguments: Sequence[str], sweeps: Mapping[str, "Entry"]) -> int:
     except PipelineError as error:
         return _failed(str(error), error, debug, error.exit_code)
     except Exception as error:
-        if isinstance(error, BrokenPipeError) and _reader_left():
-            return STOPPED + signal.SIGPIPE
+        if isinstance(error, OSError) and (refusal := _refusal_of_stdout()):
+            if isinstance(refusal, BrokenPipeError):
+                return STOPPED + signal.SIGPIPE
+            message = f"standard output must be writable, got {refusal.strerror}"
+            return _failed(message, error, debug, HostError.exit_code)
         advice = "" if debug else " (run again with --debug for the traceback)"
         return _failed(f"internal: {type(error).__name__}: {error}{advice}", error, debug, BUG)
     return 0
@@ -86,16 +89,16 @@ def _open_closed_streams() -> None:
 
 
 def _failed(message: str, error: Exception, debug: bool, code: int) -> int:
-    print("error:", " ".join(message.split("\n")), file=sys.stderr)
+    _complain(f"error: {' '.join(message.splitlines())}")
     if debug:
         import traceback  # noqa: PLC0415
 
-        traceback.print_exception(error)
+        _complain("".join(traceback.format_exception(error)).rstrip())
     return code
 
 
 def _stopped(by: signal.Signals) -> int:
-    print(f"stopped by {by.name}; the same command continues from here", file=sys.stderr)
+    _complain(f"stopped by {by.name}; the same command continues from here")
     return STOPPED + by
 
 
@@ -129,14 +132,26 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _reader_left() -> bool:
-    """Return whether whoever read our stdout has closed it; if so, what is left to be said goes nowhere."""
+def _complain(text: str) -> None:
+    """Say it on stderr; where that is full or has nobody to read it, the exit code has to do."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _silence(sys.stderr)
+
+
+def _refusal_of_stdout() -> OSError | None:
+    """Return why our stdout takes no more, such as a reader who left; if so, what is left to be said goes nowhere."""
     try:
         print(flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+    except OSError as error:
+        _silence(sys.stdout)
+        return error
+    return None
+
+
+def _silence(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

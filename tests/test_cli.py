@@ -307,6 +307,27 @@ def test_a_reader_who_leaves_ends_the_run_without_a_word(
     assert capsys.readouterr().err == ""
 
 
+FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+
+
+@FULL
+@pytest.mark.parametrize("arguments", [["toy"], ["toy", "--help"], []])
+def test_a_full_disk_below_stdout_is_the_hosts_fault(
+    arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path("/dev/full").open("w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert main(arguments, toy(lambda *_: print("progress", flush=True))) == 3
+    assert capsys.readouterr().err == "error: standard output must be writable, got No space left on device\n"
+
+
+@FULL
+def test_where_stderr_takes_nothing_the_exit_code_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/full").open("w") as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        assert main(["toy", "--jobs", "0", "--debug"], toy(unreachable)) == 2
+
+
 def test_an_unknown_name_is_refused_before_any_library_of_the_sweeps_is_loaded() -> None:
     heavy = {"numpy", "scipy", "pandas", "optuna", "matplotlib", "sklearn", "joblib"}
     script = f"""

@@ -19,6 +19,7 @@ from joblib.externals.loky import get_reusable_executor
 from pipeline.blas import blas_pools
 from pipeline.errors import ConfigError, HostError
 from pipeline.records import Provenance
+from pipeline.run import engines
 from pipeline.run.engines import Failure, LokyEngine
 from pipeline.run.provenance import provenance
 
@@ -165,6 +166,12 @@ def test_a_worker_that_dies_once_costs_nothing(tmp_path: Path) -> None:
 
 def test_workers_are_deaf_to_ctrl_c() -> None:
     assert dict(LokyEngine(2).run(troubled, {"ctrl-c": "ctrl-c", "a": "a"})) == {"ctrl-c": "CTRL-C", "a": "A"}
+
+
+def test_a_system_without_semaphores_is_the_hosts_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "semaphores", None)
+    with pytest.raises(HostError, match="processes must be able to share semaphores, got none"):
+        list(LokyEngine(2).run(troubled, {"a": "a"}))
 
 
 def test_jobs_must_be_positive() -> None:
