@@ -10,11 +10,17 @@ from typing import Literal
 
 import tyro
 from case import Case, Part, Setting
+from databases import databases
+from drivers import drivers
 from kills import kills
 from publish import publish
+from signals import signals
 
 PARTS: Mapping[str, Part] = {
     "kills": kills,
+    "signals": signals,
+    "drivers": drivers,
+    "databases": databases,
 }
 """What can be injected, in the order of the table."""
 
