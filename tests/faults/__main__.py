@@ -9,11 +9,13 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 import tyro
-from case import Case, Part, Setting
+from case import CONTROLS, Case, Part, Setting
+from control import control
 from databases import databases
 from drivers import drivers
 from kills import kills
-from publish import publish
+from printed import publish
+from readers import readers
 from signals import signals
 
 PARTS: Mapping[str, Part] = {
@@ -21,6 +23,8 @@ PARTS: Mapping[str, Part] = {
     "signals": signals,
     "drivers": drivers,
     "databases": databases,
+    "readers": readers,
+    "control": control,
 }
 """What can be injected, in the order of the table."""
 
@@ -54,7 +58,7 @@ def main() -> int:
             folder.mkdir(parents=True)
             for case in PARTS[name](Setting(faults.seed, faults.quick, folder)):
                 cases.append(case)
-                if case.failed:
+                if case.failed and case.fault not in CONTROLS:
                     print(f"{case.fault}: {case.note}", file=sys.stderr, flush=True)
             print(f"{name}: {len(cases)} cases so far, {time.monotonic() - began:.0f} s", flush=True)
     return 0 if publish(cases, faults.out) else 1
