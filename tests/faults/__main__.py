@@ -1,5 +1,6 @@
 """`make faults`: inject faults into the real command, complete what they interrupt, and count what was lost by them."""
 
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from control import control
 from databases import databases
 from drivers import drivers
 from kills import kills
-from printed import publish
+from outcome import publish
 from readers import readers
 from signals import signals
 
@@ -61,7 +62,8 @@ def main() -> int:
                 if case.failed and case.fault not in CONTROLS:
                     print(f"{case.fault}: {case.note}", file=sys.stderr, flush=True)
             print(f"{name}: {len(cases)} cases so far, {time.monotonic() - began:.0f} s", flush=True)
-    return 0 if publish(cases, faults.out) else 1
+    said = f'make faults ARGS="{shlex.join(sys.argv[1:])}"' if sys.argv[1:] else "make faults"
+    return 0 if publish(cases, faults.out, time.monotonic() - began, said) else 1
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from case import CONTROL, NOT_KILLED, Case, table
 from invariants import Seen, judge, repeated, run_again, same, see
-from printed import publish
+from outcome import publish
 
 from sweeps.__main__ import main
 
@@ -165,5 +165,5 @@ FAILED, WELL = Case(CONTROL, wrong=1), Case(CONTROL)
 def test_a_run_passes_where_the_control_fails_and_nothing_else_does(
     cases: list[Case], passes: bool, tmp_path: Path
 ) -> None:
-    assert publish(cases, tmp_path) is passes
+    assert publish(cases, tmp_path, 60, "make faults") is passes
     assert (tmp_path / "faults.csv").exists()
