@@ -5,6 +5,7 @@ terminal's Ctrl-C reaches the driver only, and a dead worker costs only what was
 found and given up.
 """
 
+import faulthandler
 import math
 import multiprocessing.resource_tracker
 import os
@@ -262,12 +263,14 @@ def _interrupts_held() -> Iterator[None]:
 
 
 def _begin_worker(driver: int) -> None:
-    """Make a new worker follow the process `driver` to its end.
+    """Make a new worker follow the process `driver` to its end, and say nothing at its own.
 
     PR_SET_PDEATHSIG would be quicker, but it fires when the *thread* that started the worker ends, and loky replaces
     workers from a thread of its own.
     """
     threading.Thread(target=_watch, args=(driver,), daemon=True).start()
+    if "PYTHONFAULTHANDLER" not in os.environ:  # or loky would have a page on stderr for every worker that crashes
+        faulthandler.enable(os.open(os.devnull, os.O_WRONLY))
 
 
 def _watch(driver: int) -> None:

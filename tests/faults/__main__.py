@@ -18,6 +18,7 @@ from kills import kills
 from outcome import publish
 from readers import readers
 from signals import signals
+from workers import workers
 
 PARTS: Mapping[str, Part] = {
     "kills": kills,
@@ -25,6 +26,7 @@ PARTS: Mapping[str, Part] = {
     "drivers": drivers,
     "databases": databases,
     "readers": readers,
+    "workers": workers,
     "control": control,
 }
 """What can be injected, in the order of the table."""
