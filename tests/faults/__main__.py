@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 import tyro
+from calls import calls
 from case import CONTROLS, Case, Part, Setting
 from control import control
 from databases import databases
@@ -21,6 +22,7 @@ from signals import signals
 
 PARTS: Mapping[str, Part] = {
     "kills": kills,
+    "calls": calls,
     "signals": signals,
     "drivers": drivers,
     "databases": databases,
