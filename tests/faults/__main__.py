@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 import tyro
+from calls import calls
 from case import CONTROLS, Case, Part, Setting
 from control import control
 from databases import databases
@@ -22,6 +23,7 @@ from workers import workers
 
 PARTS: Mapping[str, Part] = {
     "kills": kills,
+    "calls": calls,
     "signals": signals,
     "drivers": drivers,
     "databases": databases,
