@@ -19,6 +19,7 @@ from kills import kills
 from outcome import publish
 from readers import readers
 from signals import signals
+from surroundings import surroundings
 from workers import workers
 
 PARTS: Mapping[str, Part] = {
@@ -29,6 +30,7 @@ PARTS: Mapping[str, Part] = {
     "databases": databases,
     "readers": readers,
     "workers": workers,
+    "surroundings": surroundings,
     "control": control,
 }
 """What can be injected, in the order of the table."""
