@@ -105,8 +105,8 @@ class LokyEngine:
 
         Raises:
             PipelineError: `function` raised it.
-            HostError: workers die before they start anything, BLAS cannot be pinned, the folder for temporary files
-                cannot be written, or the system has no semaphores for processes.
+            HostError: workers cannot be started, or die before they start anything; BLAS cannot be pinned; or the
+                folder for temporary files cannot be written.
         """
         attempt = _Attempt(function, self.timeout, in_worker=self.jobs > 1)
         waiting = dict(items)
@@ -177,7 +177,7 @@ def _parallel(
         backend="loky", inner_max_num_threads=1, initializer=_begin_worker, initargs=(os.getpid(),), max_nbytes=None
     ):
         parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
-    with _interrupts_held() if jobs > 1 else nullcontext():
+    with _started(), _interrupts_held() if jobs > 1 else nullcontext():
         outcomes = parallel(calls)
     yield from outcomes
 
@@ -246,6 +246,20 @@ def _explained() -> Iterator[None]:
         yield
     except OSError as error:
         raise unwritable(Path("the folder for temporary files"), error) from error
+
+
+@contextmanager
+def _started() -> Iterator[None]:
+    """Turn the refusal of the system to start workers into the HostError that it is."""
+    try:
+        yield
+    except TerminatedWorkerError:
+        raise
+    except (OSError, RuntimeError) as error:  # semaphores, pipes, processes; "can't start new thread"
+        first = error.__context__ or error  # joblib trips over the pieces
+        raise HostError(
+            f"the system must let workers start, got {getattr(first, 'strerror', None) or first}"
+        ) from error
 
 
 @contextmanager

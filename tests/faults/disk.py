@@ -29,8 +29,11 @@ ERRORS = {
     "mkdir": ("ENOSPC", "EROFS"),
     "flock": ("ENOLCK",),
     "ftruncate": ("EIO",),
+    "link": ("ENOSPC",),  # of a semaphore, which workers share
 }
 """What calls that write may answer."""
+TIMES = CALLS | {"flock": 2, "ftruncate": 2, "link": 9}
+"""How often, about, a driver makes them."""
 COUNT = 3
 """Calls that fail in a sweep before it is completed."""
 ROOM = ((0.02, 0.1), (0.1, 0.3), (0.3, 0.9))
@@ -77,7 +80,7 @@ def _failing(sweeps: Sweeps, name: str, flavour: str, setting: Setting) -> Itera
     if not may_trace():
         yield Case(fault, skipped="strace may not trace here")
         return
-    random, most = Random(f"{setting.seed} {name}"), CALLS.get(name, 2)
+    random, most = Random(f"{setting.seed} {name}"), TIMES[name]
     count = 1 if setting.quick else min(COUNT, most)
     attempts = []
     for index in range(count):

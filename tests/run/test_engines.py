@@ -174,6 +174,24 @@ def test_a_system_without_semaphores_is_the_hosts_fault(monkeypatch: pytest.Monk
         list(LokyEngine(2).run(troubled, {"a": "a"}))
 
 
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "Too many open files"),
+        (RuntimeError("can't start new thread"),) * 2,
+    ],
+)
+def test_a_system_that_starts_no_workers_is_the_hosts_fault(
+    refusal: Exception, said: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise refusal
+
+    monkeypatch.setattr(engines.Parallel, "__call__", refuse)
+    with pytest.raises(HostError, match=f"the system must let workers start, got {said}"):
+        list(LokyEngine(2).run(troubled, {"a": "a"}))
+
+
 def test_jobs_must_be_positive() -> None:
     with pytest.raises(ConfigError, match="jobs must be a positive integer, got 0"):
         LokyEngine(0)
