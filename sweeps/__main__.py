@@ -1,15 +1,16 @@
 """``python -m sweeps``: run one sweep by name, and end with the exit code that says whose turn it is."""
 
+import atexit
+import contextlib
 import gc
 import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 from sweeps import SWEEPS
-from sweeps.stopping import Terminated, end_at_once, stoppable
+from sweeps.stopping import Terminated, stoppable
 
 # All that takes time to import is imported within main's try, where Ctrl-C has its one line.
 if TYPE_CHECKING:
@@ -22,20 +23,23 @@ STDOUT, STDERR = 1, 2
 STOPPED = 128  # plus the signal's number, as shells do
 
 
-def main(argv: Sequence[str] | None = None, sweeps: Mapping[str, "Entry"] = SWEEPS) -> int:
+def main(argv: Sequence[str] | None = None, sweeps: Mapping[str, "Entry"] = SWEEPS, *, to_the_end: bool = False) -> int:
     """Run the sweep that `argv` (without it: the command line) asks for and return the exit code.
 
     0 done, 1 a bug of ours, 2 bad input or configuration, 3 the surroundings, 4 damaged data, 130, 141 and 143 stopped
     by SIGINT, SIGPIPE and SIGTERM. What went wrong is the first line on stderr; --debug adds the traceback.
+
+    `to_the_end` says that nothing comes after it in this process: see `stoppable`.
     """
     _open_closed_streams()
-    try:
-        with _seldom_searched_for_garbage(), stoppable():
-            return _explained(list(sys.argv[1:] if argv is None else argv), sweeps)
-    except KeyboardInterrupt:
-        return _stopped(signal.SIGINT)
-    except Terminated:
-        return _stopped(signal.SIGTERM)
+    with stoppable(to_the_end=to_the_end):
+        try:
+            with _seldom_searched_for_garbage():
+                return _explained(list(sys.argv[1:] if argv is None else argv), sweeps)
+        except KeyboardInterrupt:
+            return _stopped(signal.SIGINT)
+        except Terminated:
+            return _stopped(signal.SIGTERM)
 
 
 def _explained(arguments: Sequence[str], sweeps: Mapping[str, "Entry"]) -> int:
@@ -96,7 +100,7 @@ def _stopped(by: signal.Signals) -> int:
     return STOPPED + by
 
 
-@contextmanager
+@contextlib.contextmanager
 def _seldom_searched_for_garbage() -> Iterator[None]:
     """Let the block make GARBAGE objects before they are searched."""
     before = gc.get_threshold()
@@ -119,8 +123,12 @@ def _reader_left() -> bool:
 
 def command() -> NoReturn:
     """Run main as a process of its own."""
-    code = main()
-    end_at_once()
+    code = main(to_the_end=True)
+    if code > STOPPED:  # perhaps within an import, whose half-made modules Python dies of where it takes them apart
+        atexit._run_exitfuncs()  # joblib's, who has semaphores to give back
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)
     sys.exit(code)
 
 

@@ -22,23 +22,21 @@ class Terminated(BaseException):
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """Let the first signal of SIGNALS unwind the block, as KeyboardInterrupt or Terminated; for the main thread."""
+def stoppable(*, to_the_end: bool = False) -> Iterator[None]:
+    """Let the first signal of SIGNALS unwind the block, as KeyboardInterrupt or Terminated; for the main thread.
+
+    Afterwards all is as before; or, where the block is all that the process has to do, every signal ends it: nothing
+    is left to be unwound, and Python's own way out takes its time.
+    """
     stopping = _Stopping()
     before = {number: signal.signal(number, stopping.arrived) for number in SIGNALS}
     hook, sys.unraisablehook = sys.unraisablehook, stopping.swallowed
     try:
         yield
     finally:
-        sys.unraisablehook = hook
         for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def end_at_once() -> None:
-    """Let every further signal end the process: nothing is left to be unwound, and Python's way out takes its time."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.SIG_DFL if to_the_end else handler)
+        sys.unraisablehook = hook
 
 
 class _Stopping:
