@@ -19,6 +19,8 @@ from kills import kills
 from outcome import publish
 from readers import readers
 from signals import signals
+from surroundings import surroundings
+from workers import workers
 
 PARTS: Mapping[str, Part] = {
     "kills": kills,
@@ -27,6 +29,8 @@ PARTS: Mapping[str, Part] = {
     "drivers": drivers,
     "databases": databases,
     "readers": readers,
+    "workers": workers,
+    "surroundings": surroundings,
     "control": control,
 }
 """What can be injected, in the order of the table."""

@@ -38,9 +38,9 @@ def may_trace() -> bool:
     return subprocess.run(killed, stderr=subprocess.DEVNULL, check=False).returncode == -signal.SIGKILL
 
 
-def tracing(name: str, when: int) -> list[str]:
-    """Return the words that let a command run under strace, each of its processes up to the call `when` of a name."""
-    inject = f"inject={name}:signal=SIGKILL:when={when}"
+def tracing(name: str, when: int | str, what: str = "signal=SIGKILL") -> list[str]:
+    """Return the words that let a command run under strace: of each process the call `when` of a name meets `what`."""
+    inject = f"inject={name}:{what}:when={when}"
     return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={name}", "-e", inject]
 
 
