@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -293,6 +294,20 @@ def test_sigterm_unwinds_the_sweep_and_is_then_handled_as_before(capsys: pytest.
     assert unwound == [True]
     assert signal.getsignal(signal.SIGTERM) is before
     assert capsys.readouterr().err == "stopped by SIGTERM; the same command continues from here\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_breaks_while_a_stopped_sweep_is_unwound_is_not_called_a_bug(
+    number: signal.Signals, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def execute(configuration: Any, options: Options) -> None:
+        try:
+            signal.raise_signal(number)
+        finally:
+            threading.Thread().join()  # raises RuntimeError: it was never started
+
+    assert main(["toy"], toy(execute)) == code
+    assert capsys.readouterr().err == f"stopped by {number.name}; the same command continues from here\n"
 
 
 @pytest.mark.parametrize("arguments", [["toy"], ["toy", "--help"], []])
