@@ -201,7 +201,7 @@ def _map(path: Path) -> npt.NDArray[Any]:
 
 
 def _describe(folder: Path) -> _Description:
-    return from_json((folder / _DESCRIPTION).read_text(), _Description)
+    return from_json((folder / _DESCRIPTION).read_bytes().decode(errors="replace"), _Description)
 
 
 def _write(dataset: Dataset, wanted: _Description, folder: Path) -> None:

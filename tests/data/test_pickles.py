@@ -17,7 +17,7 @@ PIXELS, LABELS = batch(1)
 
 @pytest.mark.parametrize("writer", [python2, python3])
 def test_batches_of_python_2_and_of_today_read_the_same(writer):
-    pixels, labels = read_batch(writer(PIXELS, LABELS), "data_batch_1")
+    pixels, labels = read_batch(writer(PIXELS, LABELS), "data_batch_1", 4)
     np.testing.assert_array_equal(pixels, PIXELS)
     assert labels == LABELS.tolist()
 
@@ -31,7 +31,7 @@ def test_the_hand_made_python_2_pickle_is_what_pickle_itself_understands():
 
 
 def test_an_array_stored_column_by_column_keeps_its_rows():
-    pixels, _ = read_batch(python3(np.asfortranarray(PIXELS), LABELS), "data_batch_1")
+    pixels, _ = read_batch(python3(np.asfortranarray(PIXELS), LABELS), "data_batch_1", 4)
     np.testing.assert_array_equal(pixels, PIXELS)
 
 
@@ -71,7 +71,7 @@ def _text(text: str) -> bytes:
 def test_a_malicious_pickle_is_refused_and_does_nothing(kind, tmp_path):
     target = tmp_path / "made"
     with pytest.raises(DataError, match=r"data_batch_1 must .*, got "):
-        read_batch(malicious(str(target))[kind], "data_batch_1")
+        read_batch(malicious(str(target))[kind], "data_batch_1", 4)
     assert not target.exists()
 
 
@@ -88,8 +88,8 @@ def test_hanging_state_on_an_allowed_function_does_not_outlive_the_pickle():
     state = b"\x80\x02c_codecs\nencode\n}X" + _text("__call__") + b"K\x01sb."
     for _ in range(2):
         with pytest.raises(DataError):
-            read_batch(state, "data_batch_1")
-    assert read_batch(python3(PIXELS, LABELS), "data_batch_1")[1] == LABELS.tolist()
+            read_batch(state, "data_batch_1", 4)
+    assert read_batch(python3(PIXELS, LABELS), "data_batch_1", 4)[1] == LABELS.tolist()
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_hanging_state_on_an_allowed_function_does_not_outlive_the_pickle():
 )
 def test_what_is_not_a_batch_is_damaged_data(content):
     with pytest.raises(DataError, match=r"data_batch_1 must .*, got "):
-        read_batch(content, "data_batch_1")
+        read_batch(content, "data_batch_1", 4)
 
 
 @pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")  # pickletools, of damaged names
@@ -120,5 +120,5 @@ def test_flipped_bytes_give_a_batch_or_one_error_and_nothing_else():
         damaged = bytearray(whole)
         damaged[rng.randrange(len(damaged))] = rng.randrange(256)
         with contextlib.suppress(DataError):
-            pixels, _ = read_batch(bytes(damaged), "data_batch_1")
+            pixels, _ = read_batch(bytes(damaged), "data_batch_1", 4)
             assert pixels.dtype == np.uint8
