@@ -92,7 +92,8 @@ def _rows(what: str, x: Array) -> tuple[Pixels, tuple[int, ...]]:
     elif x.ndim == 4 and x.shape[1] in _CHANNELS:
         shape = x.shape[1:]
     if x.dtype != np.uint8:
-        x = x.astype(np.float32 if x.dtype.kind == "b" or x.dtype.itemsize <= 2 else np.float64, order="C")
+        with np.errstate(over="ignore"):  # of a wider type: infinite then, which is refused
+            x = x.astype(np.float32 if x.dtype.kind == "b" or x.dtype.itemsize <= 2 else np.float64, order="C")
     return np.ascontiguousarray(x.reshape(len(x), -1)), shape
 
 
@@ -101,6 +102,8 @@ def _labels(what: str, y: Array) -> Labels:
         raise DataError(f"{what} must hold integer labels, got {y.dtype}")
     if y.ndim != 1 and not (y.ndim == 2 and y.shape[1] == 1):
         raise DataError(f"{what} must be one label per row, got the shape {y.shape}")
+    if y.size and y.max() > np.iinfo(np.int64).max:
+        raise DataError(f"{what} must hold labels below 2**63, got {y.max()}")
     return y.ravel().astype(np.int64)
 
 

@@ -1,11 +1,12 @@
 """Streams files out of a compressed tar archive: nothing is extracted, and no more is unpacked than may be in it."""
 
 import gzip
+import io
 import tarfile
 import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Self
+from typing import Self
 
 from pipeline.errors import DataError
 
@@ -69,14 +70,15 @@ class _RefusedError(Exception):
     """Says what was found that no archive of a data set has."""
 
 
-class _Bounded:
+class _Bounded(io.BufferedIOBase):
     """A stream of which no more than `most` bytes are read."""
 
-    def __init__(self, stream: IO[bytes] | gzip.GzipFile, most: int) -> None:
+    def __init__(self, stream: gzip.GzipFile, most: int) -> None:
         self.stream, self.most, self.left = stream, most, most
 
-    def read(self, size: int) -> bytes:
-        chunk = self.stream.read(min(size, self.left + 1))
+    def read(self, size: int | None = -1, /) -> bytes:
+        wanted = self.left + 1 if size is None or size < 0 else min(size, self.left + 1)
+        chunk = self.stream.read(wanted)
         self.left -= len(chunk)
         if self.left < 0:
             raise _RefusedError(f"more than {self.most:,} bytes")
