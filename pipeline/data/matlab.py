@@ -80,13 +80,13 @@ def _elements(raw: bytes, order: str) -> Iterator[tuple[int, bytes]]:
         if len(raw) - position < 8:
             raise _DamagedError(f"{len(raw) - position} bytes after its last element")
         kind, size = struct.unpack_from(f"{order}2I", raw, position)
-        start = position + 8
+        start, most = position + 8, len(raw)
         if kind >> 16:  # a small one: size and type in the place of the type, and its bytes in that of the size
-            kind, size, start = kind & 0xFFFF, kind >> 16, position + 4
+            kind, size, start, most = kind & 0xFFFF, kind >> 16, position + 4, position + 8
         end = start + size
-        position = end if kind == _COMPRESSED else -(-end // 8) * 8
-        if end > len(raw) or (start % 8 and size > 4):
+        if end > most:
             raise _DamagedError(f"an element of {size:,} bytes that is cut off")
+        position = end if kind == _COMPRESSED else end + (position - end) % 8  # whole numbers of 8 bytes
         yield kind, raw[start:end]
 
 

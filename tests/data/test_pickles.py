@@ -13,7 +13,6 @@ from pickle_table import VALID, harmless, running
 from pickles import flipped, read_or_refused, refused
 
 from pipeline.data.pickles import read_batch
-from pipeline.errors import DataError
 
 PIXELS, LABELS = batch(1)
 
