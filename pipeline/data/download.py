@@ -166,12 +166,12 @@ class _Download:
             error.close()
             if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 return _OutdatedError()
-            return HostError(f"{self.url} must be served, got {error.code} {error.reason}")
+            return HostError(f"{self.url} must be served, got {error.code} {_line(error.reason)}")
         reason = getattr(error, "reason", error)
         if isinstance(reason, ssl.SSLError):
             return HostError(f"{self.url} must have a valid certificate, got {reason}")
         if isinstance(error, OSError | http.client.HTTPException):
-            return NoNetworkError(f"{self.url} must be reachable, got {' '.join(str(reason).split())}")
+            return NoNetworkError(f"{self.url} must be reachable, got {_line(reason)}")
         if isinstance(error, ValueError):
             return HostError(f"{self.url} must lead to an address, got {error}")
         return error
@@ -210,6 +210,11 @@ class _Download:
             raise _BrokenOffError(f"nothing came for {self.timeout:g} s") from error
         except (OSError, http.client.HTTPException) as error:
             raise _BrokenOffError(str(error)) from error
+
+
+def _line(reason: object) -> str:
+    """Return what urllib or a server says, in one line."""
+    return " ".join(str(reason).split())
 
 
 def _version(response: http.client.HTTPResponse) -> str:
