@@ -6,10 +6,10 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from sweeps import SWEEPS
+from sweeps.stopping import Terminated, end_at_once, stoppable
 
 # All that takes time to import is imported within main's try, where Ctrl-C has its one line.
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ def main(argv: Sequence[str] | None = None, sweeps: Mapping[str, "Entry"] = SWEE
     """
     _open_closed_streams()
     try:
-        with _seldom_searched_for_garbage(), _terminable():
+        with _seldom_searched_for_garbage(), stoppable():
             return _explained(list(sys.argv[1:] if argv is None else argv), sweeps)
     except KeyboardInterrupt:
         return _stopped(signal.SIGINT)
-    except _Terminated:
+    except Terminated:
         return _stopped(signal.SIGTERM)
 
 
@@ -107,25 +107,6 @@ def _seldom_searched_for_garbage() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-class _Terminated(BaseException):
-    """SIGTERM arrived; like KeyboardInterrupt, not for any ``except Exception`` on the way up."""
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let the first SIGTERM unwind the block as _Terminated; a second one kills."""
-
-    def unwind(number: int, _: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        raise _Terminated
-
-    before = signal.signal(signal.SIGTERM, unwind)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _reader_left() -> bool:
     """Return whether whoever read our stdout has closed it; if so, what is left to be said goes nowhere."""
     try:
@@ -136,5 +117,12 @@ def _reader_left() -> bool:
     return False
 
 
+def command() -> NoReturn:
+    """Run main as a process of its own."""
+    code = main()
+    end_at_once()
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    command()
