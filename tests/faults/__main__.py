@@ -8,11 +8,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
+import beside  # noqa: F401 - before those that need it
 import tyro
+from archives import archives
 from case import Case, Part, Setting
 from databases import databases
+from downloads import downloads
 from drivers import drivers
 from kills import kills
+from pickles import pickles
 from publish import publish
 from signals import signals
 
@@ -21,6 +25,9 @@ PARTS: Mapping[str, Part] = {
     "signals": signals,
     "drivers": drivers,
     "databases": databases,
+    "archives": archives,
+    "pickles": pickles,
+    "downloads": downloads,
 }
 """What can be injected, in the order of the table."""
 

@@ -26,7 +26,7 @@ PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head></html>\n"
 NAMES = ("binary", "python 3", "python 2", "matlab")
 
 
-def cases(setting: Setting) -> Iterator[Case]:
+def archives(setting: Setting) -> Iterator[Case]:
     """Yield a case per damaged archive, evil member and damaged folder."""
     for (layout, writer), name in zip(WRITERS, NAMES, strict=True):
         for checked in (True, False):
@@ -39,7 +39,7 @@ def cases(setting: Setting) -> Iterator[Case]:
 
 def _cases(fault: str, kind: str, attempts: Iterator[tuple[str, str]]) -> Iterator[Case]:
     for name, trouble in attempts:
-        yield Case(fault, wrong=bool(trouble), note=f"{kind}, {name}: {trouble}" * bool(trouble))
+        yield Case(fault, wrong=int(bool(trouble)), note=f"{kind}, {name}: {trouble}" * bool(trouble))
 
 
 def damaged_archives(setting: Setting, layout: Layout, writer: Callable, checked: bool) -> Iterator[tuple[str, str]]:
@@ -51,7 +51,7 @@ def damaged_archives(setting: Setting, layout: Layout, writer: Callable, checked
     ours = write_archive(folder, layout, writer)
     path = folder / layout.archive.name
     whole, truth = path.read_bytes(), read(Source(path, ours), ROWS).digest
-    for name, content in damaged(whole, layout, random.Random(setting.seed), 40 if setting.quick else 200):  # noqa: S311
+    for name, content in damaged(whole, layout, random.Random(setting.seed), 40 if setting.quick else 200):
         path.write_bytes(content)
         used = ours if checked else replace(ours, archive=describe(path.name, content))
         yield name, trouble_with(Source(path, used), truth)

@@ -166,22 +166,22 @@ fetch(ARCHIVE, Path(sys.argv[1]), sys.argv[2], progress=lambda done, _: print(do
 """
 
 
-def cases(setting: Setting) -> Iterator[Case]:
+def downloads(setting: Setting) -> Iterator[Case]:
     """Yield a case per trouble, per random series of cuts, and per killed process."""
     os.environ["no_proxy"] = "127.0.0.1"
-    rng = random.Random(setting.seed)  # noqa: S311 - no secret
+    rng = random.Random(setting.seed)
     series = {
         f"random cuts {number}": Trouble([cut_at(rng.randrange(len(CONTENT))) for _ in range(rng.randrange(1, 6))])
         for number in range(5 if setting.quick else 40)
     }
     for number, (name, trouble) in enumerate((TROUBLES | series).items()):
         wrong = trouble_with(trouble, setting.folder / f"download{number}")
-        yield Case("download interrupted or lied to", wrong=bool(wrong), note=f"{name}: {wrong}" * bool(wrong))
+        yield Case("download interrupted or lied to", wrong=int(bool(wrong)), note=f"{name}: {wrong}" * bool(wrong))
     for number in range(2 if setting.quick else 10):
         size = rng.randrange(1, len(CONTENT))
         wrong, seconds = killed(size, setting.folder / f"killed{number}")
         note = f"killed at {size:,} bytes: {wrong}" * bool(wrong)
-        yield Case("download killed", wrong=bool(wrong), seconds=seconds, note=note)
+        yield Case("download killed", wrong=int(bool(wrong)), seconds=seconds, note=note)
 
 
 def trouble_with(trouble: Trouble, folder: Path) -> str:

@@ -20,16 +20,16 @@ PATIENCE = 20
 """Seconds after which a pickle counts as one that never ends: none needs a tenth of one."""
 
 
-def cases(setting: Setting) -> Iterator[Case]:
+def pickles(setting: Setting) -> Iterator[Case]:
     """Yield a case per pickle of the table, and per changed byte."""
     target = setting.folder / "made"
     for name, content in (harmless() | running(str(target))).items():
         trouble = refused(content, target)
-        yield Case(FAULT, wrong=bool(trouble), note=f"{name}: {trouble}" * bool(trouble))
-    rng = random.Random(setting.seed)  # noqa: S311 - no secret
+        yield Case(FAULT, wrong=int(bool(trouble)), note=f"{name}: {trouble}" * bool(trouble))
+    rng = random.Random(setting.seed)
     for number in range(200 if setting.quick else 3000):
         trouble = read_or_refused(flipped(VALID, rng))
-        yield Case(FLIPPED, wrong=bool(trouble), note=f"number {number}: {trouble}" * bool(trouble))
+        yield Case(FLIPPED, wrong=int(bool(trouble)), note=f"number {number}: {trouble}" * bool(trouble))
 
 
 def refused(content: bytes, target: Path) -> str:
