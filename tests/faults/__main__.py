@@ -13,6 +13,7 @@ import tyro
 from archives import archives
 from case import Case, Part, Setting
 from databases import databases
+from degenerate import degenerate
 from downloads import downloads
 from drivers import drivers
 from kills import kills
@@ -28,6 +29,7 @@ PARTS: Mapping[str, Part] = {
     "archives": archives,
     "pickles": pickles,
     "downloads": downloads,
+    "degenerate": degenerate,
 }
 """What can be injected, in the order of the table."""
 
