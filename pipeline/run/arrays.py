@@ -31,7 +31,9 @@ def read(path: Path) -> dict[str, NDArray[Any]]:
         arrays = read_arrays(path)
     except OSError as error:
         raise DamagedError(str(error)) from error
-    members = arrays.pop(_MEMBERS, np.array([])).ravel().tolist()
-    if sorted(map(str, members)) != sorted(arrays):
-        raise DamagedError(f"not all of {sorted(map(str, members))}")
+    if _MEMBERS not in arrays:
+        raise DamagedError("no list of its arrays")
+    members = sorted(map(str, arrays.pop(_MEMBERS).ravel().tolist()))
+    if members != sorted(arrays):
+        raise DamagedError(f"not all of {members}")
     return arrays

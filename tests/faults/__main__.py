@@ -20,6 +20,7 @@ from kills import kills
 from pickles import pickles
 from publish import publish
 from signals import signals
+from stored import stored
 
 PARTS: Mapping[str, Part] = {
     "kills": kills,
@@ -29,6 +30,7 @@ PARTS: Mapping[str, Part] = {
     "archives": archives,
     "pickles": pickles,
     "downloads": downloads,
+    "stored": stored,
     "degenerate": degenerate,
 }
 """What can be injected, in the order of the table."""
