@@ -153,7 +153,7 @@ def foreign_checkpoints(folder: Path, about: str) -> dict[str, Path]:
         "nothing": {},
         "no list of its members": {"about": np.array(about)},
         "a number for its members": {"members": np.array(5)},
-        "a table of its members": {"about": np.array(about), "members": np.array([["about"]])},
+        "a table of its members": {"about": np.array(about), "members": np.array([["about", "W1"]])},
         "numbers for its members": {"about": np.array(about), "members": np.arange(1)},
         "about a number": {"about": np.array(7), "members": np.array(["about"])},
         "about text that nests": {"about": np.array(100_000 * "["), "members": np.array(["about"])},
