@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 from cifar_files import batch, matlab
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pickles import unlike_a_line
@@ -53,7 +53,6 @@ def test_a_file_worked_by_hand():
 TYPES = ("u1", "i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8", "<f4", "<f8")
 
 
-@settings(derandomize=True, database=None, deadline=None)
 @given(
     st.sampled_from(TYPES).flatmap(lambda kind: arrays.arrays(kind, st.tuples(st.integers(0, 5), st.integers(0, 5)))),
     st.booleans(),
@@ -121,7 +120,6 @@ def test_cells_in_cells_in_cells_are_not_followed():
     assert refusal(LITTLE + content) == "no numbers called 'a'"
 
 
-@settings(derandomize=True, database=None, deadline=None)
 @given(st.integers(0, 12_700), st.integers(1, 255), st.booleans())
 def test_a_changed_byte_gives_rows_or_one_error(place, change, compressed):
     file = io.BytesIO()

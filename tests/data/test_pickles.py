@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 from cifar_files import batch, python2, python3
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pickle_table import VALID, harmless, running
 from pickles import flipped, read_or_refused, refused
@@ -69,7 +69,6 @@ def test_a_malicious_pickle_does_nothing_here_and_would_have_run_elsewhere(name,
     assert target.is_dir()
 
 
-@settings(derandomize=True, database=None, deadline=None)
 @given(st.integers(1, 5), st.integers(1, 9), st.randoms(use_true_random=False), st.sampled_from([python2, python3]))
 def test_what_was_written_is_read(rows, columns, rng, writer):
     pixels = np.array([rng.randrange(256) for _ in range(rows * columns)], np.uint8).reshape(rows, columns)
@@ -79,7 +78,6 @@ def test_what_was_written_is_read(rows, columns, rng, writer):
     assert read_labels == labels.tolist()
 
 
-@settings(derandomize=True, database=None, deadline=None)
 @given(st.binary(max_size=300) | st.lists(st.sampled_from(WORDS), max_size=60).map(b"".join))
 def test_any_bytes_are_a_batch_or_one_error(content):
     assert read_or_refused(content) == ""

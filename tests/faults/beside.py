@@ -5,4 +5,4 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
 
-sys.path += [str(TESTS), str(TESTS / "data")]
+sys.path += [str(TESTS.parent), str(TESTS), str(TESTS / "data")]  # the packages before folders of their names

@@ -45,7 +45,7 @@ def test_a_changed_file_is_read_as_it_was_or_refused_in_one_line(name: str, file
 FAST = [name for name in NAMES if not name.startswith("cached")]
 
 
-@settings(derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(FAST), st.binary(max_size=200), st.floats(0, 1), st.floats(0, 1))
 def test_any_bytes_in_the_place_of_some_are_read_as_they_were_or_refused_in_one_line(
     files: dict, name: str, bytes_: bytes, start: float, length: float
