@@ -2,7 +2,7 @@
 
 import archives
 import pytest
-from archives import damaged_archives, damaged_folders, evil_archives
+from archives import damaged_archives, damaged_folders, evil_archives, given_to_the_command
 from case import Setting
 from cifar_files import WRITERS
 
@@ -27,6 +27,12 @@ def test_an_archive_with_an_evil_member_is_refused_and_nothing_is_extracted(tmp_
 def test_a_damaged_folder_is_one_line_and_what_lies_beside_the_batches_is_not_read(layout, writer, tmp_path):
     outcomes = dict(damaged_folders(tmp_path, layout, writer))
     assert len(outcomes) >= 25
+    assert {name: trouble for name, trouble in outcomes.items() if trouble} == {}
+
+
+def test_the_command_ends_with_4_and_one_line_and_digits_do_not_stand_in(tmp_path):
+    outcomes = dict(given_to_the_command(tmp_path))
+    assert len(outcomes) == 16
     assert {name: trouble for name, trouble in outcomes.items() if trouble} == {}
 
 

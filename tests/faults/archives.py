@@ -1,5 +1,6 @@
 """Damaged archives and folders of CIFAR-10: everything is one line, or exactly the true rows; nothing is extracted."""
 
+import contextlib
 import gzip
 import os
 import random
@@ -7,16 +8,18 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 
 from case import Case, Setting
 from cifar_files import ROWS, WRITERS, archive_of, batch, describe, write_archive, write_folder
 from members import evil
+from pickle_table import VALID, running
 from pickles import limited, unlike_a_line
 
-from pipeline.data.cifar10 import BINARY, Layout, Source, read
+from pipeline.data.cifar10 import BINARY, LAYOUTS, PYTHON, Layout, Source, read
 from pipeline.errors import DataError
+from sweeps.__main__ import main
 
 PATIENCE = 30
 MEMORY = 4_000_000
@@ -35,6 +38,39 @@ def archives(setting: Setting) -> Iterator[Case]:
     yield from _cases("archive with evil members", "tar", evil_archives(setting.folder))
     for (layout, writer), name in zip(WRITERS, NAMES, strict=True):
         yield from _cases("folder damaged", name, damaged_folders(setting.folder, layout, writer))
+    yield from _cases("damaged CIFAR-10, given to the command", "lambda", given_to_the_command(setting.folder))
+
+
+def given_to_the_command(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield what each damage to the official files is called, and how the command ends other than with 4 and a line.
+
+    Given as a folder, and as the one where data is looked for where none is given: digits must not stand in for it.
+    """
+    files = {
+        **{layout.archive.name: PAGE for layout in LAYOUTS},
+        **{f"{layout.folder}/{layout.files[0]}": VALID[:1000] for layout in LAYOUTS},
+        f"{PYTHON.folder}/{PYTHON.files[1]}": running(str(folder / "made"))["os.mkdir by REDUCE"],
+        f"{BINARY.folder}/{BINARY.files[5]}": bytes(10_000 * 3073),  # the others are missing
+    }
+    for name, content in files.items():
+        for given in (True, False):
+            here = _fresh(folder)
+            path = here / "data" / name
+            path.parent.mkdir(parents=True)
+            path.write_bytes(content)
+            trouble = _end_of_command(here, ["--data-dir", "data"] if given else [])
+            yield f"{name}, {'given' if given else 'found'}", trouble or "its payload ran" * (folder / "made").exists()
+
+
+def _end_of_command(here: Path, flags: list[str]) -> str:
+    """Return how a sweep in the folder `here` ends other than with 4 and one line, or what it leaves."""
+    before, err = sorted(here.rglob("*")), StringIO()
+    with contextlib.chdir(here), contextlib.redirect_stderr(err), contextlib.redirect_stdout(StringIO()) as out:
+        code = main(["lambda", *flags])
+    lines = err.getvalue().splitlines()
+    if code != DataError.exit_code or len(lines) != 1 or out.getvalue():
+        return f"exit code {code}, {' | '.join(lines)}, {out.getvalue()}"[:300]
+    return "something was written" if sorted(here.rglob("*")) != before else unlike_a_line(lines[0], "error: ")
 
 
 def _cases(fault: str, kind: str, attempts: Iterator[tuple[str, str]]) -> Iterator[Case]:
