@@ -24,7 +24,7 @@ from pipeline.errors import DataError
 _PROTOCOL = 2
 
 _INSTRUCTIONS_PER_ROW = 24
-"""A row is a label and the name of a file: 3 in the official files; 10 where the name is bytes, written today."""
+"""A row is a label and the name of a file: 3 in the official files; 9 where the name is bytes, written today."""
 
 
 class _Name(Enum):
