@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 SCALES = ("smoke", "quick", "full")
 
+AGES = 1e8
+"""Seconds, three years: what the clocks of every system can count to."""
+
 LambdaFlag = Annotated[float, tyro.conf.arg(name="lambda")]
 """The type of a configuration field called ``lambda_``: its flag is ``--lambda``."""
 
@@ -49,6 +52,8 @@ class Options:
     """show what would be trained, and at what cost; train nothing"""
     retry: Annotated[str | None, _shown_as("failed")] = None
     """train again the trials that FAILED"""
+    trial_timeout: Annotated[float | None, _shown_as("SECONDS")] = None
+    """a pack of trials (with pruning, a cycle of it) that takes longer ends FAILED (without it: none does)"""
     pack_width: Annotated[int | None, _shown_as("INT")] = None
     """trials per pack (without it: a rule of the network's width); belongs to the configuration"""
     debug: bool = False
@@ -64,6 +69,9 @@ class Options:
             _check_run(self.run)
         if self.retry is not None:
             one_of("retry", self.retry, ("failed",))
+        if self.trial_timeout is not None:
+            rule = f"must be seconds above 0 and at most {AGES:g}"
+            require(0 < self.trial_timeout <= AGES, "trial timeout", rule, self.trial_timeout)
         require(self.pack_width is None or self.pack_width >= 1, "pack width", "must be at least 1", self.pack_width)
 
     @property

@@ -11,7 +11,7 @@ import pandas as pd
 from rich.console import Console
 
 from pipeline.errors import DataError
-from pipeline.files import lock, make_folder, remove_leftovers
+from pipeline.files import exists, lock, make_folder, remove_leftovers
 from pipeline.records import Row, TrialRecord
 from pipeline.report import tables
 from pipeline.run.engines import LokyEngine
@@ -62,7 +62,7 @@ class Session:
         Raises:
             ConfigError: the run would be refused.
         """
-        if self.source.dataset is None or not self._study.exists():  # without data nobody knows whose study it is
+        if self.source.dataset is None or not exists(self._study):  # without data nobody knows whose study it is
             return expected(sweep, self._plan, lambda _stage: {})
         with self._opened() as study:
             return expected(sweep, self._plan, study.rows)
@@ -74,7 +74,8 @@ class Session:
         with lock(folder), self._opened() as study:
             remove_leftovers(folder)
             with reporting(self.console, workers) as reporter:
-                runner = Runner(self._plan, study, LokyEngine(workers), self.source.prepared, reporter)
+                engine = LokyEngine(workers, self.options.trial_timeout)
+                runner = Runner(self._plan, study, engine, self.source.prepared, reporter)
                 conclusion, results = runner.run(sweep)
             rows = [row for stage in runner.rows.values() for row in stage]
             fingerprint = plain(self._fingerprint)

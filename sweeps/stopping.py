@@ -22,37 +22,36 @@ class Terminated(BaseException):
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """Let the first signal of SIGNALS unwind the block, as KeyboardInterrupt or Terminated; for the main thread."""
-    stopping = _Stopping()
+def stoppable(*, to_the_end: bool = False) -> Iterator["Stopping"]:
+    """Let the first signal of SIGNALS unwind the block, as KeyboardInterrupt or Terminated; for the main thread.
+
+    Afterwards all is as before; or, where the block is all that the process has to do, every signal ends it: nothing
+    is left to be unwound, and Python's own way out takes its time.
+    """
+    stopping = Stopping()
     before = {number: signal.signal(number, stopping.arrived) for number in SIGNALS}
     hook, sys.unraisablehook = sys.unraisablehook, stopping.swallowed
     try:
-        yield
+        yield stopping
     finally:
-        sys.unraisablehook = hook
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if to_the_end else handler)
+        sys.unraisablehook = hook
 
 
-def end_at_once() -> None:
-    """Let every further signal end the process: nothing is left to be unwound, and Python's way out takes its time."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
-
-
-class _Stopping:
-    """Which signal a block is being unwound by, if it is."""
+class Stopping:
+    """What a block is being unwound `by`: a signal, or None where none has come."""
 
     def __init__(self) -> None:
-        self.by: int | None = None
+        self.by: signal.Signals | None = None
         self.otherwise = sys.unraisablehook
 
     def arrived(self, number: int, _: FrameType | None) -> None:
+        """Unwind what is being done, or end the process if that is being unwound already."""
         if self.by is not None:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
-        self.by = number
+        self.by = signal.Signals(number)
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
     def swallowed(self, what: "UnraisableHookArgs") -> None:

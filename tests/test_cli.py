@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +91,7 @@ def test_every_kind_of_field_is_a_flag() -> None:
         *("--network.hidden", "10", "20", "--network.batch-norm", "none", "--coarse.lambdas", ".1", "-1e-3"),
         *("--coarse.sampler", "tpe", "--lambda", "0.25", "--no-shuffle", "--coarse.count=3"),
         *("--dataset", "digits", "--data_dir", "a b", "--jobs", "2", "--seed", "7", "--run", "v1.2_x-y", "--plan"),
-        *("--retry", "failed", "--pack-width", "8", "--artifacts", "out", "--debug"),
+        *("--retry", "failed", "--trial-timeout", "2.5", "--pack-width", "8", "--artifacts", "out", "--debug"),
     )
     assert configuration == Toy(
         network=NetworkSpec(hidden=(10, 20), batch_norm="none"),
@@ -106,6 +107,7 @@ def test_every_kind_of_field_is_a_flag() -> None:
         run="v1.2_x-y",
         plan=True,
         retry="failed",
+        trial_timeout=2.5,
         pack_width=8,
         artifacts=Path("out"),
         debug=True,
@@ -174,6 +176,10 @@ class TestEverySweep:
         ("toy --run ../x", "run must be letters, digits, '-', '_' and '.', got '../x'"),
         ("toy --run smoke", "run must not begin with the name of a scale, got 'smoke'"),
         ("toy --retry all", "retry must be one of failed, got 'all'"),
+        *(
+            (f"toy --trial-timeout {got}", f"trial timeout must be seconds above 0 and at most 1e+08, got {float(got)}")
+            for got in ("0", "-1", "nan", "inf", "1e9")
+        ),
         ("toy --pack-width 0", "pack width must be at least 1, got 0"),
         ("toy --coarse.count 0", "count must be at least 1, got 0"),
         ("toy --network.hidden 5 -5", "hidden sizes must be a positive integer, got -5"),
@@ -190,6 +196,7 @@ def test_a_broken_rule_is_one_line(line: str, message: str, capsys: pytest.Captu
         ("gradient-check --plan", "--plan must be left out of gradient-check, got True"),
         ("gradient-check --run x", "--run must be left out of gradient-check, got 'x'"),
         ("data --retry failed", "--retry must be left out of data, got 'failed'"),
+        ("report --trial-timeout 9", "--trial-timeout must be left out of report, got 9.0"),
         ("report --plan", "--plan must be left out of report, got True"),
         ("data --pack-width 3", "--pack-width must be left out of data, got 3"),
     ],
@@ -289,6 +296,20 @@ def test_sigterm_unwinds_the_sweep_and_is_then_handled_as_before(capsys: pytest.
     assert capsys.readouterr().err == "stopped by SIGTERM; the same command continues from here\n"
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_breaks_while_a_stopped_sweep_is_unwound_is_not_called_a_bug(
+    number: signal.Signals, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def execute(configuration: Any, options: Options) -> None:
+        try:
+            signal.raise_signal(number)
+        finally:
+            threading.Thread().join()  # raises RuntimeError: it was never started
+
+    assert main(["toy"], toy(execute)) == code
+    assert capsys.readouterr().err == f"stopped by {number.name}; the same command continues from here\n"
+
+
 @pytest.mark.parametrize("arguments", [["toy"], ["toy", "--help"], []])
 def test_a_reader_who_leaves_ends_the_run_without_a_word(
     arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -299,6 +320,27 @@ def test_a_reader_who_leaves_ends_the_run_without_a_word(
         monkeypatch.setattr(sys, "stdout", stdout)
         assert main(arguments, toy(lambda *_: print("progress"))) == 141
     assert capsys.readouterr().err == ""
+
+
+FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+
+
+@FULL
+@pytest.mark.parametrize("arguments", [["toy"], ["toy", "--help"], []])
+def test_a_full_disk_below_stdout_is_the_hosts_fault(
+    arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path("/dev/full").open("w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert main(arguments, toy(lambda *_: print("progress", flush=True))) == 3
+    assert capsys.readouterr().err == "error: standard output must be writable, got No space left on device\n"
+
+
+@FULL
+def test_where_stderr_takes_nothing_the_exit_code_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/full").open("w") as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        assert main(["toy", "--jobs", "0", "--debug"], toy(unreachable)) == 2
 
 
 def test_an_unknown_name_is_refused_before_any_library_of_the_sweeps_is_loaded() -> None:

@@ -1,13 +1,17 @@
 """What the final networks of a search are worth on the test rows, as best.json, the screen and the report say it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from math import nan
 from typing import Any
 
-from pipeline.inference import SHARE, Estimate, binomial_half_width, mean_interval
+from pipeline.inference import SHARE, SHARE_DIFFERENCE, Estimate, binomial_half_width, mean_interval, paired_difference
 from pipeline.records import TrialRecord
 from pipeline.report.findings import percent
 from sweeps.answers.wording import reached
+
+Pairs = tuple[Sequence[float | None], Sequence[float | None]]
+"""Test accuracies of two settings, seed by seed; None where a network did not complete."""
 
 
 def reached_by(trials: Sequence[TrialRecord], n_test: int) -> dict[str, Any]:
@@ -28,6 +32,12 @@ def reached_by(trials: Sequence[TrialRecord], n_test: int) -> dict[str, Any]:
         "high": estimate.high,
         "note": "; ".join(notes),
     }
+
+
+def differences(pairs: Mapping[str, Pairs]) -> dict[str, dict[str, Any]]:
+    """Return the mean paired difference of the test accuracies of two settings, by name, where a pair completed."""
+    estimates = {name: paired_difference(one, other, SHARE_DIFFERENCE) for name, (one, other) in pairs.items()}
+    return {name: asdict(estimate) for name, estimate in estimates.items() if estimate.n}
 
 
 def estimated(tested: Mapping[str, Any]) -> Estimate:

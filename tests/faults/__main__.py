@@ -25,6 +25,8 @@ from pickles import pickles
 from readers import readers
 from signals import signals
 from stored import stored
+from surroundings import surroundings
+from workers import workers
 
 PARTS: Mapping[str, Part] = {
     "kills": kills,
@@ -33,6 +35,8 @@ PARTS: Mapping[str, Part] = {
     "drivers": drivers,
     "databases": databases,
     "readers": readers,
+    "workers": workers,
+    "surroundings": surroundings,
     "archives": archives,
     "pickles": pickles,
     "downloads": downloads,

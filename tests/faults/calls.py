@@ -9,13 +9,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from random import Random
 
 from case import Case, Setting
 from command import Place
-from invariants import judge, same, see
+from recovery import Attempt, killed, recovered
 from scenes import side_by_side
 from trials import FLAVOURS, Sweeps
 
@@ -38,9 +37,9 @@ def may_trace() -> bool:
     return subprocess.run(killed, stderr=subprocess.DEVNULL, check=False).returncode == -signal.SIGKILL
 
 
-def tracing(name: str, when: int) -> list[str]:
-    """Return the words that let a command run under strace, each of its processes up to the call `when` of a name."""
-    inject = f"inject={name}:signal=SIGKILL:when={when}"
+def tracing(name: str, when: int | str, what: str = "signal=SIGKILL") -> list[str]:
+    """Return the words that let a command run under strace: of each process the call `when` of a name meets `what`."""
+    inject = f"inject={name}:{what}:when={when}"
     return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={name}", "-e", inject]
 
 
@@ -53,52 +52,10 @@ def calls(setting: Setting) -> Iterator[Case]:
     sweeps = Sweeps(setting.folder)
     for flavour in FLAVOURS:
         sweeps.uninterrupted(flavour)
-    count = QUICK if setting.quick else KILLS
-    scenes = [partial(_killed, sweeps, name, count, setting.seed) for name in names]
+    scenes = []
+    for index, name in enumerate(names):
+        random, place = Random(f"{setting.seed} {name}"), Place(sweeps.folder / name)
+        kills = [random.randrange(1, CALLS[name] // KILLS) for _ in range(QUICK if setting.quick else KILLS)]
+        attempts = [Attempt(fault(name), {"prefix": tracing(name, when)}, check=killed) for when in kills]
+        scenes.append(partial(recovered, sweeps, list(FLAVOURS)[index % len(FLAVOURS)], place, attempts))
     yield from side_by_side("SIGKILL at the n-th call", scenes)
-
-
-def _killed(sweeps: Sweeps, name: str, count: int, seed: int) -> Iterator[Case]:
-    """Kill a sweep at a call, again and again, and complete it."""
-    random, flavour = Random(f"{seed} {name}"), list(FLAVOURS)[list(CALLS).index(name) % len(FLAVOURS)]
-    place = Place(sweeps.folder / name)
-    last: Case | None = None
-    left = see(place.artifacts)
-    for kill in range(count + 1):
-        strace: list[str] = []
-        if kill < count:
-            when = random.randrange(1, CALLS[name] // count)
-            strace = tracing(name, when)
-        start = place.start(*sweeps.arguments(flavour), prefix=strace)
-        code = start.wait()
-        orphans, after = start.orphans(), see(place.artifacts)
-        verdict = judge(left, start.log, after)
-        if last:
-            note = "; ".join(filter(None, [last.note, verdict.note]))
-            last = replace(
-                last,
-                lost=verdict.lost,
-                duplicated=verdict.duplicated,
-                seconds=None if strace else start.first_work(),
-                note=note,
-            )
-        left = after
-        if code == 0:  # there were fewer calls: it has come to its end
-            break
-        if last:
-            yield last
-        last = Case(
-            fault(name),
-            torn=len(left.torn),
-            wrong=left.unfinished + int(code != 128 + signal.SIGKILL),
-            tracebacks=int(start.traceback()),
-            orphans=orphans,
-            note="; ".join([f"exit {code}, call {when}: {start.err.strip()}", *left.torn]),
-        )
-    if last:
-        difference = same(sweeps.run_folder(place), sweeps.uninterrupted(flavour))
-        note = f"{last.note}; {difference}; {place.leftovers()}; exit {code}: {start.err.strip()}; {place.folder}"
-        wrong = last.wrong + len(place.leftovers()) + int(code != 0)
-        yield replace(last, identical=not difference, wrong=wrong, note=note)
-    else:
-        yield Case(fault(name), skipped=f"fewer than {when} calls")

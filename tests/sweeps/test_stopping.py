@@ -77,3 +77,17 @@ with stoppable():
 """
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (-second, "unwinding\n", "")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_after_a_block_that_was_all_there_was_a_signal_ends_the_process(number: int) -> None:
+    script = f"""
+import signal
+from sweeps.stopping import stoppable
+with stoppable(to_the_end=True):
+    print("done", flush=True)
+signal.raise_signal({int(number)})
+print("still here", flush=True)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-number, "done\n", "")
