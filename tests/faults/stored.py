@@ -48,7 +48,7 @@ def stored(setting: Setting) -> Iterator[Case]:
     rng = random.Random(setting.seed)
     for name, file in files(setting.folder).items():
         whole, truth = file.path.read_bytes(), file.read()
-        count = 40 if setting.quick else 400
+        count = 20 if setting.quick else 400
         for number in range(count // 10 if file.slow else count):
             trouble = trouble_with(file, mutated(whole, rng), truth)
             yield Case(FAULT, wrong=int(bool(trouble)), note=f"{name} {number}: {trouble}" * bool(trouble))
