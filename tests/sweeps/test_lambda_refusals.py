@@ -72,7 +72,7 @@ BAD_INPUT: dict[str, tuple[int, str, Callable[[Path], dict[str, object]]]] = {
         lambda _: {"refine.prune": 0.5, "refine.cycles": 2, "refine.sampler": "tpe", "refine.round-size": 1},
     ),
     "validation": (2, "validation fraction must lie between", lambda _: {"final.val-fraction": 1.5}),
-    "no validation rows": (2, "validation rows must be a positive", lambda _: {"coarse.val-fraction": 0.001}),
+    "no validation rows": (2, "validation fraction must leave rows", lambda _: {"coarse.val-fraction": 0.001}),
     "eta": (2, "eta min must not exceed eta max", lambda _: {"eta-min": 0.5}),
     "width": (2, "pack width must be at least 1", lambda _: {"pack-width": 0}),
     "no file": (2, "must be an existing .npz file", lambda folder: {"dataset": folder / "missing.npz"}),
