@@ -57,16 +57,13 @@ def _explained(arguments: Sequence[str], sweeps: Mapping[str, "Entry"]) -> int:
 
 def _command(arguments: Sequence[str], sweeps: Mapping[str, "Entry"]) -> None:
     from pipeline.errors import one_of  # noqa: PLC0415
-    from sweeps.cli import overview, parse  # noqa: PLC0415
+    from sweeps.cli import execute, overview  # noqa: PLC0415
 
     if not arguments or arguments[0] in {"-h", "--help"}:
         print(overview(sweeps))
         return
     name, *rest = arguments
-    entry = sweeps[one_of("sweep", name, sweeps)]
-    request = parse(name, entry, rest)
-    if request is not None:
-        entry.execute(*request)
+    execute(name, sweeps[one_of("sweep", name, sweeps)], rest)
 
 
 def _open_closed_streams() -> None:
@@ -83,7 +80,7 @@ def _open_closed_streams() -> None:
 
 
 def _failed(message: str, error: Exception, debug: bool, code: int) -> int:
-    print("error:", " ".join(message.split("\n")), file=sys.stderr)
+    print("error:", " ".join(message.splitlines()), file=sys.stderr)
     if debug:
         import traceback  # noqa: PLC0415
 

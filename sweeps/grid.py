@@ -9,8 +9,7 @@ from typing import Any, ClassVar, Self
 from pipeline.errors import one_of, require
 from pipeline.run.replay import any_rows
 from pipeline.run.samplers import LogRange, grid
-from pipeline.run.stage import Listed, Stage, StageResult
-from pipeline.run.sweep import Sweep
+from pipeline.run.stage import Listed, Stage, StageResult, Sweep
 from pipeline.spec import (
     CONVENTIONS,
     AugmentSpec,

@@ -6,8 +6,7 @@ from typing import Self
 
 from pipeline.errors import require
 from pipeline.run.replay import any_rows
-from pipeline.run.stage import Listed, SpaceSearch, Stage, StageResult, check_prune, means
-from pipeline.run.sweep import Sweep
+from pipeline.run.stage import Listed, SpaceSearch, Stage, StageResult, Sweep, check_prune, means
 from pipeline.spec import (
     InitSpec,
     NetworkSpec,
@@ -216,7 +215,7 @@ def setting_of(trial: TrialSpec) -> Setting:
     return {name: parameter(trial, name) for name in PARAMETERS}
 
 
-ENTRY = asked(RandomSearch, "sweeps.answers.random_search_results:QUESTION")
+ENTRY = asked(RandomSearch, stages, "sweeps.answers.random_search_results:QUESTION")
 
 
 def budgets(_config: RandomSearch) -> list[str]:

@@ -1,8 +1,8 @@
 """A stage as a value: what is fixed, which settings are asked, how often."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -281,6 +281,12 @@ class StageResult:
             if accuracy is not None:
                 scores[values.index(parameter(record.spec, name)), record.replicate] = accuracy
         return values, scores
+
+
+Conclusion = TypeVar("Conclusion")
+
+Sweep: TypeAlias = Generator[Stage, StageResult, Conclusion]
+"""Yields stages, is sent their results, returns its conclusion."""
 
 
 def means(
