@@ -11,7 +11,7 @@ from pipeline.inference import Choice, Interval, interval_rule, one_standard_err
 from pipeline.records import Status
 from pipeline.run.replay import any_rows
 from pipeline.run.samplers import SAMPLERS, LogRange
-from pipeline.run.stage import Listed, Search, Stage, StageResult, Sweep, check_prune
+from pipeline.run.stage import Listed, Search, Stage, StageResult, Sweep, check_prune, check_trials
 from pipeline.spec import (
     DataSpec,
     InitSpec,
@@ -47,6 +47,7 @@ class SearchStage:
     def __post_init__(self) -> None:
         positive_integer("count (lambdas of a stage)", self.count)
         positive_integer("replicates", self.replicates)
+        check_trials(self.count, self.replicates, "a stage")
         one_of("sampler", self.sampler, SAMPLERS)
         positive_integer("round size", self.round_size)
         whole = self.sampler == "grid" or self.count % self.round_size == 0

@@ -6,7 +6,7 @@ from typing import Self
 
 from pipeline.errors import require
 from pipeline.run.replay import any_rows
-from pipeline.run.stage import Listed, SpaceSearch, Stage, StageResult, Sweep, check_prune, means
+from pipeline.run.stage import Listed, SpaceSearch, Stage, StageResult, Sweep, check_prune, check_trials, means
 from pipeline.spec import (
     InitSpec,
     NetworkSpec,
@@ -58,6 +58,7 @@ class SearchStage:
     def __post_init__(self) -> None:
         positive_integer("count (settings)", self.count)
         positive_integer("replicates", self.replicates)
+        check_trials(self.count, self.replicates, "the search")
         positive_integer("round size", self.round_size)
         whole = self.count % self.round_size == 0
         require(whole, "count (settings)", f"must be a multiple of the round size {self.round_size}", self.count)

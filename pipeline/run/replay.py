@@ -21,7 +21,7 @@ class UnfinishedError(Exception):
 
 
 def any_rows(
-    val_fraction: float, opens_test: bool, train_rows: int | None = None, *, shape: tuple[int, ...] = (1, 1, 1)
+    val_fraction: float, opens_test: bool, train_rows: int | None = None, *, shape: tuple[int, ...] = (1, 2**31, 2**31)
 ) -> DataSpec:
     """Return a DataSpec to lead a generator with where there is no data set: `replay` puts in the stored one.
 
