@@ -21,7 +21,7 @@ FLAGS = $(if $(DATASET),--dataset '$(DATASET)') \
 RACES = $(if $(or $(findstring --only,$(ARGS)),$(findstring --help,$(ARGS))),$(findstring race,$(ARGS))$(findstring whole-sweep,$(ARGS)),all)
 PEERS = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"], sep="\n")
 
-.PHONY: help init-sensitivity gradient-check report assignment experiments data test check fix bench clean FORCE
+.PHONY: help init-sensitivity gradient-check report assignment experiments data test check fix bench faults clean FORCE
 .NOTPARALLEL: # each command uses all cores by itself
 
 help: ## list the commands and their variables
@@ -73,6 +73,9 @@ fix: $(VENV)/dev ## repair what ruff can repair
 
 bench: $(VENV)/$(if $(RACES),bench,dev) ## measure: packs, predictions, costs, a race against PyTorch, JAX, ...
 	@$(PY) tests/bench $(if $(DATA_DIR),--data-dir '$(DATA_DIR)') $(ARGS)
+
+faults: $(VENV)/dev ## kill, starve and damage real runs, and count what is lost by it
+	@$(PY) tests/faults $(ARGS)
 
 clean: ## remove caches and build files; never results, data or the environment
 	@rm -rf artifacts/cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

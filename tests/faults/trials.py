@@ -1,0 +1,88 @@
+"""The sweeps that faults come to: the real search for lambda on a few of scikit-learn's digits, in two flavours."""
+
+import shutil
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from command import Place
+from sklearn.datasets import load_digits
+
+SWEEP, JOBS = "lambda", 2
+FLAVOURS: Mapping[str, Sequence[str]] = {
+    "packs": ("--pack-width", "1", "--coarse.count", "8", "--refine.count", "8", "--refine.cycles", "3"),
+    "legs": (
+        "--coarse.count",
+        "8",
+        "--refine.count",
+        "8",
+        "--coarse.cycles",
+        "3",
+        "--coarse.prune",
+        "0.4",
+        "--refine.cycles",
+        "2",
+        "--refine.prune",
+        "0.5",
+    ),
+}
+"""Flags by name: packs of all cycles, whose checkpoints are where they go on, and legs of one cycle each."""
+
+_MAKING = threading.RLock()
+
+
+@dataclass(frozen=True)
+class Sweeps:
+    """The data set of all cases, and what uninterrupted sweeps leave."""
+
+    folder: Path
+    seconds: dict[str, float] = field(default_factory=dict, init=False)
+
+    @property
+    def data(self) -> Path:
+        """A file of 400 digits to train on and 100 to test on, written on first use."""
+        path = self.folder / "digits-500.npz"
+        with _MAKING:
+            if not path.exists():
+                x, y = load_digits(return_X_y=True)
+                x, y = x[:500].astype(np.uint8), y[:500].astype(np.int64)
+                np.savez(path, x_train=x[:400], y_train=y[:400], x_test=x[400:], y_test=y[400:])
+        return path
+
+    def arguments(self, flavour: str, sweep: str = SWEEP) -> list[str]:
+        """Return the words of the command."""
+        own = FLAVOURS[flavour] if sweep == SWEEP else ()
+        return [sweep, "--dataset", str(self.data), "--scale", "smoke", "--jobs", str(JOBS), *own]
+
+    def uninterrupted(self, flavour: str) -> Path:
+        """Return the run folder of an uninterrupted sweep, which is made on first use."""
+        place = Place(self.folder / f"uninterrupted-{flavour}")
+        with _MAKING:
+            if flavour not in self.seconds:
+                start = place.finish(*self.arguments(flavour))
+                if start.wait():
+                    raise RuntimeError(f"an uninterrupted sweep must end well, got {start.err}")
+                self.seconds[flavour] = max(line["time"] for line in start.log) - start.began
+        return self.run_folder(place)
+
+    def run_folder(self, place: Place) -> Path:
+        """Return where the sweep lies in a place."""
+        return next((place.artifacts / SWEEP).glob("*"), place.artifacts / SWEEP / "not yet")
+
+    def report(self, flavour: str) -> Path:
+        """Return the folder of the report on an uninterrupted sweep, which is made on first use."""
+        place = self.uninterrupted(flavour).parents[2]
+        with _MAKING:
+            if not (place / "artifacts" / "report").exists():
+                start = Place(place).start(*self.arguments(flavour, "report"))
+                if start.wait():
+                    raise RuntimeError(f"a report must end well, got {start.err}")
+        return place / "artifacts" / "report"
+
+    def begun(self, flavour: str, folder: Path) -> Place:
+        """Return a place that holds a copy of a finished sweep."""
+        source = self.uninterrupted(flavour).parents[1]
+        shutil.copytree(source, folder / "artifacts")
+        return Place(folder)
