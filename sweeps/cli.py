@@ -16,7 +16,7 @@ import tyro
 
 from pipeline.errors import ConfigError, nearest, one_of, require
 from pipeline.spec import positive_integer
-from sweeps.typed import blamed, by_flag, check, flag_of, values_of
+from sweeps.typed import blamed, by_flag, check, flag_of, in_help, values_of
 
 if TYPE_CHECKING:
     from pipeline.report.provenance import Told
@@ -329,7 +329,9 @@ def in_one_line(complaint: str, arguments: Sequence[str]) -> str:
     about = re.search(r"--[a-z][^\s:']*", complaint)
     if about is None:
         return complaint
-    [*_, given] = [[], *(values_of(words) for words in by_flag(arguments) if flag_of(words) == about[0])]
+    [*_, given] = [[], *(values_of(words) for words in by_flag(arguments) if in_help(flag_of(words)) == about[0])]
     fitting = re.search(rf"^[│| ]+{about[0]} (?:\{{None\}}\|)?(.+?)[ │|]*$", complaint, re.MULTILINE)
+    choice = re.search(r"Expected one of \((.*?),?\)\.", complaint)
     rule = f"must be {fitting[1].strip('{}')}" if fitting else "must be followed by a value"
+    rule = f"must be one of {choice[1]}" if choice else rule
     return f"{about[0]} {rule}, got {', '.join(map(repr, given)) or 'none'}"

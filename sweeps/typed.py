@@ -35,9 +35,14 @@ def is_flag(word: str) -> bool:
 
 
 def flag_of(words: Words) -> str:
-    """Return the flag that words begin with, as help has it, or nothing where they are values alone."""
+    """Return the flag that words begin with, or nothing where they are values alone."""
     name = words[0].partition("=")[0]
-    return name.replace("_", "-") if is_flag(name) else ""
+    return name if is_flag(name) else ""
+
+
+def in_help(flag: str) -> str:
+    """Return a flag as help has it: underscores will do for hyphens."""
+    return flag.replace("_", "-")
 
 
 def values_of(words: Words) -> list[str]:
@@ -53,8 +58,8 @@ def check(arguments: Sequence[str]) -> None:
         ConfigError: a flag is given twice, of which one would be ignored, or an empty value.
     """
     groups = [words for words in by_flag(arguments) if flag_of(words)]
-    for flag, count in Counter(map(flag_of, groups)).items():
-        given = " and ".join(" ".join(values_of(words)) for words in groups if flag_of(words) == flag)
+    for flag, count in Counter(in_help(flag_of(words)) for words in groups).items():
+        given = " and ".join(" ".join(values_of(words)) for words in groups if in_help(flag_of(words)) == flag)
         require(count == 1, flag, "must be given once", given)
     for words in groups:
         require("" not in values_of(words), flag_of(words), "must not be empty", "")
