@@ -72,9 +72,11 @@ def blamed(error: ConfigError, arguments: Sequence[str], attempt: Callable[[Sequ
     it stands.
     """
     kept = [words for words in by_flag(arguments) if words[0] not in HELP]
+    if _refusal(attempt, kept) != str(error):
+        return error
     for words in tuple(kept):
         fewer = [each for each in kept if each is not words]
-        if _refusal(attempt, [word for each in fewer for word in each]) == str(error):
+        if _refusal(attempt, fewer) == str(error):
             kept = fewer
     about = [flag for flag in map(flag_of, kept) if flag]
     if all(flag in str(error) for flag in about):
@@ -82,9 +84,9 @@ def blamed(error: ConfigError, arguments: Sequence[str], attempt: Callable[[Sequ
     return ConfigError(f"{', '.join(about)}: {error}")
 
 
-def _refusal(attempt: Callable[[Sequence[str]], object], arguments: Sequence[str]) -> str:
+def _refusal(attempt: Callable[[Sequence[str]], object], groups: Sequence[Words]) -> str:
     try:
-        attempt(arguments)
+        attempt([word for words in groups for word in words])
     except ConfigError as error:
         return str(error)
     return ""

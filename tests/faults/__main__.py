@@ -10,11 +10,13 @@ from typing import Literal
 
 import tyro
 from case import Case, Part, Setting
+from inputs import inputs
 from kills import kills
 from publish import publish
 
 PARTS: Mapping[str, Part] = {
     "kills": kills,
+    "inputs": inputs,
 }
 """What can be injected, in the order of the table."""
 

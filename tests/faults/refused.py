@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import rig
+import numpy as np
 
 TABLE = Path(__file__).with_name("refused.txt")
 ANYTHING = "…"
@@ -47,11 +47,18 @@ def refusals() -> list[Refusal]:
 def furnish(folder: Path) -> Path:
     """Write what the command lines of the table name, and return the folder, where they are typed."""
     folder.mkdir(parents=True, exist_ok=True)
-    rig.npz(folder)
+    rows(folder / "tiny.npz")
     (folder / "folder.npz").mkdir()
     (folder / "others").mkdir()
     (folder / "others" / "holiday.jpg").write_bytes(b"a beach")
     return folder
+
+
+def rows(path: Path, shape: tuple[int, ...] = (6,), count: int = 200) -> None:
+    """Write a data set of `count` rows of a `shape`, in three classes that are a little apart."""
+    labels = np.arange(count) % 3
+    values = np.random.default_rng(5).standard_normal((count, *shape)) + labels.reshape(-1, *[1] * len(shape))
+    np.savez(path, x_train=values, y_train=labels)
 
 
 def earlier_results(folder: Path) -> None:

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-import rig
-from refused import Refusal, earlier_results, furnish, photograph, refusals
+from refused import Refusal, earlier_results, furnish, photograph, refusals, rows
 
 from sweeps.__main__ import main
 
@@ -70,7 +69,7 @@ def test_what_is_refused_of_rows_may_be_asked_of_images(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    rig.npz(tmp_path, shape=(1, 2, 3))
+    rows(tmp_path / "tiny.npz", (1, 2, 3))
     line = "width --augment.mirror --augment.shift 3 --units 3 --scale smoke --plan --jobs 1 --dataset tiny.npz"
     assert main(line.split()) == 0
     assert main([*line.replace("shift 3", "shift 4").split()]) == 2

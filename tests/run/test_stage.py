@@ -180,7 +180,7 @@ def test_only_a_stage_with_test_rows_keeps_networks() -> None:
         (lambda: Search("lambda", RANGE, "grid", 10**12, 4), r"settings .* must be at most 10,000, got 10{12}"),
         (
             lambda: Search("lambda", RANGE, "tpe", 1001, 4),
-            "must be at most 1,000 with a sampler that looks back, got 1001",
+            "at most 1,000 with a sampler that looks back, got 1001",
         ),
         (lambda: SpaceSearch(SPACE, "random", 10**6, 4), r"settings .* must be at most 10,000, got 1000000"),
         (lambda: SpaceSearch(SPACE, "tpe", 4, 0), "settings per round must be a positive integer, got 0"),
