@@ -10,6 +10,7 @@ from typing import Literal
 
 import tyro
 from case import Case, Part, Setting
+from generated import generated
 from inputs import inputs
 from kills import kills
 from publish import publish
@@ -17,6 +18,7 @@ from publish import publish
 PARTS: Mapping[str, Part] = {
     "kills": kills,
     "inputs": inputs,
+    "generated": generated,
 }
 """What can be injected, in the order of the table."""
 
