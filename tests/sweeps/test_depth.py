@@ -202,5 +202,5 @@ def test_where_every_trial_diverges_that_is_the_result(
         "momentum",
     ]
     assert main(command(npz, tmp_path / "out", *flags)) == 0
-    assert "- Of 2 trials of the 3-layer network without batch norm, 2 diverged." in capsys.readouterr().out
+    assert "- Every trial diverged (2 of 2), so there is nothing to compare." in capsys.readouterr().out
     assert pictures(told(tmp_path / "out")[0]) == ["depth-curves-3-layers"]
