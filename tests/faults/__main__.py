@@ -10,6 +10,7 @@ from typing import Literal
 
 import tyro
 from case import Case, Part, Setting
+from diverging import diverging
 from generated import generated
 from inputs import inputs
 from kills import kills
@@ -19,6 +20,7 @@ PARTS: Mapping[str, Part] = {
     "kills": kills,
     "inputs": inputs,
     "generated": generated,
+    "diverging": diverging,
 }
 """What can be injected, in the order of the table."""
 

@@ -12,7 +12,7 @@ from command import Place
 from refused import rows
 from scenes import side_by_side
 
-FAULT = "everything diverges"
+FAULT, SOME = "everything diverges", "something diverges"
 SAID = "very trial diverged"
 """Every, at the beginning of a sentence or within one."""
 REASON = re.compile(r"(mini-batch|training|validation) (loss|cost) is -?(nan|inf) at step \d+")
@@ -54,6 +54,8 @@ def diverging(setting: Setting) -> Iterator[Case]:
     tried = QUICK if setting.quick else ways
     scenes = [partial(_diverged, *one, setting.folder / f"{one[0]}-{one[1]}") for one in tried]
     yield from side_by_side(FAULT, scenes)
+    samplers = ("tpe",) if setting.quick else ("grid", "random", "sobol", "tpe")
+    yield from side_by_side(SOME, [partial(_partly, sampler, setting.folder / sampler) for sampler in samplers])
 
 
 def _diverged(sweep: str, way: int, folder: Path) -> Iterator[Case]:
@@ -61,8 +63,9 @@ def _diverged(sweep: str, way: int, folder: Path) -> Iterator[Case]:
     rows(folder / "tiny.npz", (1, 2, 3))
     data = ("--scale", "smoke", "--dataset", str(folder / "tiny.npz"))
     line = [sweep, *data, "--jobs", "1", "--batch-size", "10", *flags(sweep)[way].split()]
-    run, report = place.finish(*line), place.finish("report", *data)
-    wrong = [f"{start.err.splitlines()[:1]}" for start in (run, report) if start.process.returncode or start.err]
+    starts = [place.finish(*line), *([] if way else [place.finish("report", *data)])]
+    run = starts[0]
+    wrong = [f"{start.err.splitlines()[:1]}" for start in starts if start.process.returncode or start.err]
     if SAID not in run.out:
         wrong.append("the terminal does not say so")
     [where] = (place.artifacts / sweep).iterdir()
@@ -70,8 +73,47 @@ def _diverged(sweep: str, way: int, folder: Path) -> Iterator[Case]:
     for text in (place.artifacts / "report").rglob("report.md"):
         if SAID not in text.read_text():
             wrong.append("the report does not say so")
-    tracebacks = run.traceback() + report.traceback()
+    tracebacks = sum(start.traceback() for start in starts)
     yield Case(FAULT, wrong=int(bool(wrong)), tracebacks=tracebacks, note=f"{' '.join(line)}: {'; '.join(wrong)}")
+
+
+def _partly(sampler: str, folder: Path) -> Iterator[Case]:
+    """Search where the larger half of the lambdas diverges."""
+    place = Place(folder)
+    rows(folder / "tiny.npz", (1, 2, 3))
+    searched = f"--low 1e-4 --high 1e4 --eta-min 0.01 --coarse.count 12 --coarse.sampler {sampler} --refine.count 8"
+    line = f"lambda --scale smoke --dataset {folder / 'tiny.npz'} --jobs 1 --batch-size 10 {searched}"
+    run = place.finish(*line.split())
+    [where] = (place.artifacts / "lambda").iterdir()
+    with (where / "trials.csv").open(newline="") as file:
+        trials = list(csv.DictReader(file))
+    best = json.loads((where / "best.json").read_text())
+    wrong = [f"exit code {run.process.returncode}"] if run.process.returncode or run.err else []
+    coarse, refine = ([one for one in trials if one["stage"] == stage] for stage in ("coarse", "refine"))
+    lost = [one for one in coarse if one["status"] == "DIVERGED"]
+    if not 0 < len(lost) < len(coarse):
+        wrong.append(f"{len(lost)} of {len(coarse)} coarse trials diverged, which tries nothing")
+    if not all(REASON.fullmatch(one["reason"]) for one in lost):
+        wrong.append("a trial does not say which number was lost in which step")
+    found = means(refine)
+    if found.get(best["lambda"]) != max(found.values()) or best["lambda_1se"] not in found:
+        wrong.append(f"{best['lambda']} is chosen, {best['lambda_1se']} within a standard error")
+    if all(one["status"] == "DIVERGED" for one in coarse[-8:]):
+        wrong.append("in the end the sampler proposes what diverges alone")
+    note = f"{line}: {'; '.join(wrong)}"
+    yield Case(SOME, wrong=int(bool(wrong)), tracebacks=run.traceback(), note=note)
+
+
+def means(trials: list[dict[str, str]]) -> dict[float, float]:
+    """Return the mean validation accuracy of every lambda of which all trials completed."""
+    own: dict[float, list[dict[str, str]]] = {}
+    for trial in trials:
+        own.setdefault(float(trial["lambda"]), []).append(trial)
+    return {
+        lambda_: sum(float(one["val_accuracy"]) for one in each) / len(each)
+        for lambda_, each in own.items()
+        if all(one["status"] == "COMPLETE" for one in each)
+    }
 
 
 def wrong_of(folder: Path) -> list[str]:
