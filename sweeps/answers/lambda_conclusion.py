@@ -1,13 +1,11 @@
 """What the lambda search comes to, in numbers: the content of best.json, and of what the report says."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
-from pipeline.inference import SHARE_DIFFERENCE, paired_difference
 from pipeline.run.stage import StageResult
 from pipeline.spec import plain
-from sweeps.answers.tested import reached_by
+from sweeps.answers.tested import differing, reached_by
 from sweeps.lambda_search import Conclusion, LambdaSearch
 from sweeps.question import Answer
 
@@ -47,7 +45,7 @@ def _differences(answer: Found, roles: Mapping[str, float]) -> dict[str, Any]:
         by_lambda.setdefault(record.spec.lambda_, {})[record.replicate] = record.test_accuracy
     chosen = list(by_lambda[roles["chosen"]].values()) if roles else []
     return {
-        f"chosen - {role}": asdict(paired_difference(chosen, list(by_lambda[lambda_].values()), SHARE_DIFFERENCE))
+        f"chosen - {role}": differing(chosen, list(by_lambda[lambda_].values()))
         for role, lambda_ in roles.items()
         if lambda_ != roles["chosen"]
     }

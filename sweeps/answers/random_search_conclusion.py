@@ -1,7 +1,6 @@
 """What the random search comes to, in numbers: the content of best.json, and of what the report says."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from pipeline.inference import SHARE_DIFFERENCE, Estimate, paired_difference
@@ -11,7 +10,7 @@ from pipeline.report.style import number
 from pipeline.report.tables import shown
 from pipeline.spec import Setting, plain
 from sweeps.answers.random_search_study import Found, completed, importances
-from sweeps.answers.tested import reached_by
+from sweeps.answers.tested import differing, reached_by
 from sweeps.random_search import CONFIRM, SEARCH, setting_of
 
 NAMES = {
@@ -112,7 +111,7 @@ def _differences(answer: Found) -> dict[str, Any]:
     if not roles:
         return {}
     winner, default = ([record.test_accuracy for record in trials_of(answer, role)] for role in roles)
-    return {"winner - default": asdict(paired_difference(winner, default, SHARE_DIFFERENCE))}
+    return {"winner - default": differing(winner, default)}
 
 
 def runner_up(answer: Found) -> Estimate | None:

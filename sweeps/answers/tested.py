@@ -1,10 +1,11 @@
 """What the final networks of a search are worth on the test rows, as best.json, the screen and the report say it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from math import nan
 from typing import Any
 
-from pipeline.inference import SHARE, Estimate, binomial_half_width, mean_interval
+from pipeline.inference import SHARE, SHARE_DIFFERENCE, Estimate, binomial_half_width, mean_interval, paired_difference
 from pipeline.records import TrialRecord
 from pipeline.report.findings import percent
 from sweeps.answers.wording import reached
@@ -30,8 +31,14 @@ def reached_by(trials: Sequence[TrialRecord], n_test: int) -> dict[str, Any]:
     }
 
 
+def differing(one: Sequence[float | None], other: Sequence[float | None]) -> dict[str, Any]:
+    """Return how far test accuracies lie above those of the same seeds: mean, spread and interval, None without any."""
+    difference = paired_difference(one, other, SHARE_DIFFERENCE)
+    return asdict(difference) | {"mean": difference.mean if difference.n else None}
+
+
 def estimated(tested: Mapping[str, Any]) -> Estimate:
-    """Return the estimate that `reached_by` wrote down."""
+    """Return the estimate that `reached_by` or `differing` wrote down."""
     mean = nan if tested["mean"] is None else tested["mean"]
     return Estimate(tested["n"], mean, tested["sd"], tested["low"], tested["high"])
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -43,3 +44,22 @@ def test_a_sweep_in_which_everything_diverges_says_so_and_chooses_nothing(
     assert tells is not None
     told = tells(Options(scale="smoke", artifacts=tmp_path / "out"), folder.name.removesuffix("-smoke"))
     assert SAID in str(told.sections)
+
+
+def test_a_lambda_to_compare_with_that_diverges_leaves_the_choice_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(session, "LokyEngine", lambda _: rig.InProcess())
+    monkeypatch.setattr(style, "save", lambda *_: ())
+    flags = {"final.default": 1e35, "scale": "smoke"}
+    assert main(rig.lambda_command(rig.npz(tmp_path), tmp_path / "out", **flags)) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "  default (1e+35): no network completed\n" in said.out
+    [folder] = (tmp_path / "out" / "lambda").iterdir()
+    best = json.loads((folder / "best.json").read_text())
+    assert best["lambda"] < 1e6
+    assert best["test_accuracy"]["n"] == 2
+    assert best["differences"]["chosen - default"]["mean"] is None
+    told = SWEEPS["lambda"].tells(Options(scale="smoke", artifacts=tmp_path / "out"), folder.name[: -len("-smoke")])
+    assert "No pair of seeds completed to show the effect of choosing lambda" in str(told.sections)
