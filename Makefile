@@ -21,6 +21,7 @@ FLAGS = $(if $(DATASET),--dataset $(call quoted,$(DATASET))) \
 	$(if $(RUN),--run $(call quoted,$(RUN))) \
 	$(if $(filter-out 0,$(PLAN)),--plan) \
 	$(if $(RETRY),--retry $(call quoted,$(RETRY))) \
+	$(if $(TRIAL_TIMEOUT),--trial-timeout $(call quoted,$(TRIAL_TIMEOUT))) \
 	$(if $(PACK_WIDTH),--pack-width $(call quoted,$(PACK_WIDTH))) \
 	$(ARGS)
 
@@ -42,6 +43,7 @@ help: ## list the commands and their variables
 #  SCALE=smoke|quick|full            how much to train (without it: full)
 #  PLAN=1                            show what would be trained, train nothing
 #  RETRY=failed                      train failed trials again
+#  TRIAL_TIMEOUT=600                 seconds after which a pack of trials has failed (without it: never)
 #  PACK_WIDTH=8                      trials per pack instead of the rule
 #  ARGS="--coarse.count 32"          any other flag (.venv/bin/python -m sweeps NAME --help lists them)
 #  PYTHON=python3.12                 the interpreter to build the environment with

@@ -28,20 +28,21 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
         HostError: the folder cannot be written or the disk is full.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    with _explained(path):
+    with writing(path):
         file = temporary.open("xb")
     try:
-        with _explained(path, _OF_WRITING):
+        with writing(path, _OF_WRITING):
             yield file
-        with _explained(path):
+        with writing(path):
             file.flush()
             os.fsync(file.fileno())
             temporary.replace(path)
             sync_folder(path.parent)
-    finally:
-        with suppress(OSError):  # of bytes that a full disk has refused before
+    finally:  # the disk may refuse this too: of bytes that it has refused before, or what the next run removes
+        with suppress(OSError):
             file.close()
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -50,14 +51,38 @@ def remove_leftovers(folder: Path) -> None:
     Raises:
         HostError: the folder cannot be written.
     """
-    with _explained(folder):
+    with writing(folder):
         for path in folder.rglob(".*.tmp"):
             if _LEFTOVER.fullmatch(path.name):
                 path.unlink(missing_ok=True)
 
 
+def remove(path: Path) -> None:
+    """Remove the file `path`, if it is there.
+
+    Raises:
+        HostError: its folder cannot be written.
+    """
+    with writing(path):
+        path.unlink(missing_ok=True)
+
+
+def exists(path: Path) -> bool:
+    """Return whether there is something at `path`.
+
+    Raises:
+        HostError: that cannot be seen, as a folder on the way is closed or the disk does not answer.
+    """
+    with reading(path):
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
+
 @contextmanager
-def _explained(path: Path, numbers: Collection[int] = errno.errorcode) -> Iterator[None]:
+def writing(path: Path, numbers: Collection[int] = errno.errorcode) -> Iterator[None]:
     """Turn an OSError of the block, if its number is one of `numbers`, into the one-line error for `path`."""
     try:
         yield
@@ -65,6 +90,15 @@ def _explained(path: Path, numbers: Collection[int] = errno.errorcode) -> Iterat
         if error.errno not in numbers:
             raise
         raise unwritable(path, error) from error
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn an OSError of the block, which reads `path`, into its one-line error."""
+    try:
+        yield
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -93,10 +127,8 @@ def make_folder(folder: Path) -> Path:
     Raises:
         HostError: it cannot be created.
     """
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error) from error
     return folder
 
 
@@ -117,20 +149,18 @@ def lock(folder: Path) -> Iterator[None]:
     Raises:
         HostError: another process holds it (named in the message), or it cannot be written.
     """
-    path = folder / ".lock"
-    try:
-        file = path.open("a+")
-    except OSError as error:
-        raise unwritable(folder, error) from error
+    with writing(folder):
+        file = (folder / ".lock").open("a+")
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        with writing(folder):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                holder = file.read().strip() or "unknown"
+                raise HostError(f"{folder} must be used by one run at a time, got process {holder}") from error
             file.seek(0)
-            holder = file.read().strip() or "unknown"
-            raise HostError(f"{folder} must be used by one run at a time, got process {holder}") from error
-        file.seek(0)
-        file.truncate()
-        file.write(str(os.getpid()))
-        file.flush()
+            file.truncate()
+            file.write(str(os.getpid()))
+            file.flush()
         yield

@@ -1,15 +1,17 @@
 """``python -m sweeps``: run one sweep by name, and end with the exit code that says whose turn it is."""
 
+import atexit
+import contextlib
 import gc
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from sweeps import SWEEPS
+from sweeps.stopping import Stopping, Terminated, stoppable
 
 # All that takes time to import is imported within main's try, where Ctrl-C has its one line.
 if TYPE_CHECKING:
@@ -22,42 +24,56 @@ STDOUT, STDERR = 1, 2
 STOPPED = 128  # plus the signal's number, as shells do
 
 
-def main(argv: Sequence[str] | None = None, sweeps: Mapping[str, "Entry"] = SWEEPS) -> int:
+def main(argv: Sequence[str] | None = None, sweeps: Mapping[str, "Entry"] = SWEEPS, *, to_the_end: bool = False) -> int:
     """Run the sweep that `argv` (without it: the command line) asks for and return the exit code.
 
     0 done, 1 a bug of ours, 2 bad input or configuration, 3 the surroundings, 4 damaged data, 130, 141 and 143 stopped
     by SIGINT, SIGPIPE and SIGTERM. What went wrong is the first line on stderr; --debug adds the traceback.
+
+    `to_the_end` says that nothing comes after it in this process: see `stoppable`.
     """
+    arguments = list(sys.argv[1:] if argv is None else argv)
     _open_closed_streams()
-    try:
-        with _seldom_searched_for_garbage(), _terminable():
-            return _explained(list(sys.argv[1:] if argv is None else argv), sweeps)
-    except KeyboardInterrupt:
-        return _stopped(signal.SIGINT)
-    except _Terminated:
-        return _stopped(signal.SIGTERM)
+    with stoppable(to_the_end=to_the_end) as stopping:
+        try:
+            with _seldom_searched_for_garbage():
+                return _answered(arguments, sweeps, stopping)
+        except (KeyboardInterrupt, Terminated):
+            return _stopped(stopping.by or signal.SIGINT)
 
 
-def _explained(arguments: Sequence[str], sweeps: Mapping[str, "Entry"]) -> int:
-    from pipeline.errors import PipelineError  # noqa: PLC0415
-
-    debug = "--debug" in arguments
+def _answered(arguments: Sequence[str], sweeps: Mapping[str, "Entry"], stopping: Stopping) -> int:
     try:
         _command(arguments, sweeps)
         sys.stdout.flush()  # a reader who has left is noticed here, not after the exit code is fixed
-    except PipelineError as error:
-        return _failed(str(error), error, debug, error.exit_code)
     except Exception as error:
-        if isinstance(error, BrokenPipeError) and _reader_left():
-            return STOPPED + signal.SIGPIPE
-        advice = "" if debug else " (run again with --debug for the traceback)"
-        return _failed(f"internal: {type(error).__name__}: {error}{advice}", error, debug, BUG)
+        if stopping.by:  # what is unwound may break in ways of its own, such as joining a thread that never began
+            return _stopped(stopping.by)
+        return _explained(error, debug="--debug" in arguments)
     return 0
+
+
+def _explained(error: Exception, debug: bool) -> int:
+    """Say what went wrong, and return its exit code."""
+    from pipeline.errors import HostError, PipelineError  # noqa: PLC0415
+
+    if isinstance(error, PipelineError):
+        return _failed(str(error), error, debug, error.exit_code)
+    if isinstance(error, OSError) and (refusal := _refusal_of_stdout()):
+        if isinstance(refusal, BrokenPipeError):
+            return STOPPED + signal.SIGPIPE
+        message = f"standard output must be writable, got {refusal.strerror}"
+        return _failed(message, error, debug, HostError.exit_code)
+    advice = "" if debug else " (run again with --debug for the traceback)"
+    return _failed(f"internal: {type(error).__name__}: {error}{advice}", error, debug, BUG)
 
 
 def _command(arguments: Sequence[str], sweeps: Mapping[str, "Entry"]) -> None:
     from pipeline.errors import one_of  # noqa: PLC0415
     from sweeps.cli import execute, overview  # noqa: PLC0415
+
+    # without semaphores; the engine's error says more
+    warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode", category=UserWarning)
 
     if not arguments or arguments[0] in {"-h", "--help"}:
         print(overview(sweeps))
@@ -80,20 +96,20 @@ def _open_closed_streams() -> None:
 
 
 def _failed(message: str, error: Exception, debug: bool, code: int) -> int:
-    print("error:", " ".join(message.splitlines()), file=sys.stderr)
+    _complain(f"error: {' '.join(message.splitlines())}")
     if debug:
         import traceback  # noqa: PLC0415
 
-        traceback.print_exception(error)
+        _complain("".join(traceback.format_exception(error)).rstrip())
     return code
 
 
 def _stopped(by: signal.Signals) -> int:
-    print(f"stopped by {by.name}; the same command continues from here", file=sys.stderr)
+    _complain(f"stopped by {by.name}; the same command continues from here")
     return STOPPED + by
 
 
-@contextmanager
+@contextlib.contextmanager
 def _seldom_searched_for_garbage() -> Iterator[None]:
     """Let the block make GARBAGE objects before they are searched."""
     before = gc.get_threshold()
@@ -104,34 +120,38 @@ def _seldom_searched_for_garbage() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-class _Terminated(BaseException):
-    """SIGTERM arrived; like KeyboardInterrupt, not for any ``except Exception`` on the way up."""
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let the first SIGTERM unwind the block as _Terminated; a second one kills."""
-
-    def unwind(number: int, _: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        raise _Terminated
-
-    before = signal.signal(signal.SIGTERM, unwind)
+def _complain(text: str) -> None:
+    """Say it on stderr; where that is full or has nobody to read it, the exit code has to do."""
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _silence(sys.stderr)
 
 
-def _reader_left() -> bool:
-    """Return whether whoever read our stdout has closed it; if so, what is left to be said goes nowhere."""
+def _refusal_of_stdout() -> OSError | None:
+    """Return why our stdout takes no more, such as a reader who left; if so, what is left to be said goes nowhere."""
     try:
         print(flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+    except OSError as error:
+        _silence(sys.stdout)
+        return error
+    return None
+
+
+def _silence(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def command() -> NoReturn:
+    """Run main as a process of its own."""
+    code = main(to_the_end=True)
+    if code > STOPPED:  # perhaps within an import, whose half-made modules Python dies of where it takes them apart
+        atexit._run_exitfuncs()  # joblib's, who has semaphores to give back
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -28,6 +28,9 @@ MOST_SEED = 2**63 - 1
 UNBROKEN = "10000"
 """Columns in which tyro breaks no line of a complaint."""
 
+AGES = 1e8
+"""Seconds, three years: what the clocks of every system can count to."""
+
 LambdaFlag = Annotated[float, tyro.conf.arg(name="lambda")]
 """The type of a configuration field called ``lambda_``: its flag is ``--lambda``."""
 
@@ -56,6 +59,8 @@ class Options:
     """show what would be trained, and at what cost; train nothing"""
     retry: Annotated[str | None, _shown_as("failed")] = None
     """train again the trials that FAILED"""
+    trial_timeout: Annotated[float | None, _shown_as("SECONDS")] = None
+    """a pack of trials (with pruning, a cycle of it) that takes longer ends FAILED (without it: none does)"""
     pack_width: Annotated[int | None, _shown_as("INT")] = None
     """trials per pack (without it: a rule of the network's width); belongs to the configuration"""
     debug: bool = False
@@ -75,6 +80,9 @@ class Options:
             one_of("retry", self.retry, ("failed",))
         if self.pack_width is not None:
             positive_integer("pack width", self.pack_width)
+        if self.trial_timeout is not None:
+            rule = f"must be seconds above 0 and at most {AGES:g}"
+            require(0 < self.trial_timeout <= AGES, "trial timeout", rule, self.trial_timeout)
 
     @property
     def workers(self) -> int:

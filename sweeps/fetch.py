@@ -39,4 +39,4 @@ def execute(_config: Fetch, options: Options) -> None:
         )
 
 
-ENTRY = Entry(Fetch, execute, unused=("run", "retry", "pack_width"))
+ENTRY = Entry(Fetch, execute, unused=("run", "retry", "trial_timeout", "pack_width"))

@@ -203,6 +203,6 @@ def compared(case: Case, lambda_: float, seed: int) -> Iterator[Compared]:
 ENTRY = Entry(
     GradientCheck,
     later("sweeps.answers.gradient_results:execute"),
-    unused=("run", "plan", "retry", "pack_width"),
+    unused=("run", "plan", "retry", "trial_timeout", "pack_width"),
     tells=later("sweeps.answers.gradient_results:tells"),
 )

@@ -56,7 +56,7 @@ def execute(_config: Report, options: Options) -> None:
     console.print(f"the report is {' and '.join(map(str, paths))}")
 
 
-ENTRY = Entry(Report, execute, unused=("seed", "plan", "retry", "pack_width"))
+ENTRY = Entry(Report, execute, unused=("seed", "plan", "retry", "trial_timeout", "pack_width"))
 
 
 def tell(options: Options, data_name: str) -> Iterator["Told"]:
@@ -119,9 +119,10 @@ def data_name(options: Options) -> str:
 
 def _runs(options: Options, data_name: str) -> Iterator[Path]:
     """Yield the studies of a data set at the scale and under the name that the options give."""
+    from pipeline.files import exists  # noqa: PLC0415
     from sweeps.folders import STUDY, run_folder  # noqa: PLC0415
 
     for name in SWEEPS:
         path = run_folder(name, data_name, options) / STUDY
-        if path.exists():
+        if exists(path):
             yield path

@@ -11,7 +11,7 @@ import pandas as pd
 from rich.console import Console
 
 from pipeline.errors import DataError
-from pipeline.files import lock, make_folder, remove_leftovers
+from pipeline.files import exists, lock, make_folder, remove_leftovers
 from pipeline.records import Row, TrialRecord
 from pipeline.report import tables
 from pipeline.run.engines import LokyEngine
@@ -61,7 +61,7 @@ class Session:
     @property
     def stored(self) -> bool:
         """Whether anything is stored; without data nobody knows whose study it is."""
-        return self.source.dataset is not None and self._study.exists()
+        return self.source.dataset is not None and exists(self._study)
 
     def needs(self, sweep: Sweep[Any]) -> list[StageNeeds]:
         """Return what a run would have to compute, in the light of what is stored; nothing is written.
@@ -81,7 +81,8 @@ class Session:
         with lock(folder), self._opened() as study:
             remove_leftovers(folder)
             with reporting(self.console, workers) as reporter:
-                runner = Runner(self._plan, study, LokyEngine(workers), self.source.prepared, reporter)
+                engine = LokyEngine(workers, self.options.trial_timeout)
+                runner = Runner(self._plan, study, engine, self.source.prepared, reporter)
                 conclusion, results = runner.run(sweep)
             rows = [row for stage in runner.rows.values() for row in stage]
             fingerprint = plain(self._fingerprint)

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.data.dataset import own_folder_name
 from pipeline.errors import DataError
+from pipeline.files import exists
 from pipeline.report.document import Command, Section, Text
 from pipeline.report.provenance import Origin, Told
 from pipeline.run.manifest import computed_with
@@ -33,7 +34,7 @@ def tell(question: Question[Config, Conclusion], options: Options, data_name: st
     data_name = _told_of(question, options, data_name)
     folder = run_folder(question.name, data_name, options)
     options = replace(options, dataset=data_name if data_name in question.datasets else options.dataset or data_name)
-    if not (folder / STUDY).exists():
+    if not exists(folder / STUDY):
         line = command(question.name, options, here=True)
         return _untold(question, "This sweep has not run. This command runs it:", line, question.optional)
     with Study.stored(folder / STUDY) as study:
@@ -57,7 +58,7 @@ def stored(question: Question[Config, Conclusion], folder: Path) -> Answer[Confi
         DataError: it is damaged.
         HostError: it cannot be read.
     """
-    if not (folder / STUDY).exists():
+    if not exists(folder / STUDY):
         raise FileNotFoundError(folder / STUDY)
     with Study.stored(folder / STUDY) as study:
         fingerprint = study.configuration()
@@ -91,7 +92,7 @@ def _configuration(question: Question[Config, Any], fingerprint: Mapping[str, An
 def _told_of(question: Question[Any, Any], options: Options, data_name: str) -> str:
     """Return on which data set there is a run to tell of: the report's, or one that the sweep has for itself."""
     for name in (data_name, *question.datasets):
-        if (run_folder(question.name, name, options) / STUDY).exists():
+        if exists(run_folder(question.name, name, options) / STUDY):
             return name
     return question.datasets[0] if question.datasets else data_name
 

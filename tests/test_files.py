@@ -1,6 +1,7 @@
 """Whole files or none, whatever happens while they are written; and one run per folder."""
 
 import errno
+import fcntl
 import json
 import math
 import multiprocessing
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import HostError
-from pipeline.files import atomic, lock, make_folder, remove_leftovers, write_json, write_text
+from pipeline.files import atomic, exists, lock, make_folder, remove, remove_leftovers, write_json, write_text
 
 SPAWN = multiprocessing.get_context("spawn")
 """Children start afresh and import this module: a fork would inherit open locks and threads."""
@@ -148,6 +149,55 @@ def test_leftovers_are_removed_from_the_folders_below_too_and_nothing_else_is(tm
         path.touch()
     remove_leftovers(tmp_path / "run")
     assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
+
+
+def refusing(number):
+    """Return a function that refuses whatever is asked of it."""
+
+    def refuse(*_args, **_how):
+        raise OSError(number, os.strerror(number))
+
+    return refuse
+
+
+def test_a_written_file_stands_although_the_disk_refuses_to_tidy_up(old, monkeypatch):
+    monkeypatch.setattr(Path, "unlink", refusing(errno.EIO))
+    write_text(old, "new")
+    assert old.read_text() == "new"
+
+
+def test_of_two_refusals_the_first_is_told(old, monkeypatch):
+    monkeypatch.setattr(os, "fsync", refusing(errno.ENOSPC))
+    monkeypatch.setattr(Path, "unlink", refusing(errno.EIO))
+    with pytest.raises(HostError, match=r"trials\.csv must be writable, got No space left on device"):
+        write_text(old, "new")
+    assert old.read_text() == "old"
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EIO])
+def test_a_disk_without_locks_is_named_in_one_line(number, tmp_path, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", refusing(number))
+    with pytest.raises(HostError, match=f"must be writable, got {os.strerror(number)}"), lock(tmp_path):
+        pass
+
+
+def test_a_file_is_there_or_not_or_cannot_be_seen(old, monkeypatch):
+    assert exists(old)
+    assert exists(old.parent)
+    assert not exists(old.parent / "other.csv")
+    assert not exists(old / "below a file")
+    monkeypatch.setattr(Path, "stat", refusing(errno.EACCES))
+    with pytest.raises(HostError, match=r"trials\.csv must be readable, got Permission denied"):
+        exists(old)
+
+
+def test_a_file_is_removed_if_it_is_there_and_a_refusal_is_one_line(old, monkeypatch):
+    remove(old)
+    remove(old)
+    assert names(old.parent) == []
+    monkeypatch.setattr(Path, "unlink", refusing(errno.EIO))
+    with pytest.raises(HostError, match=r"trials\.csv must be writable, got Input/output error"):
+        remove(old)
 
 
 def test_text_is_utf8_and_json_is_readable_and_ends_with_a_newline(tmp_path):

@@ -133,11 +133,11 @@ def test_whatever_is_in_a_variable_of_make_is_one_value(value: str) -> None:
 
 def test_every_variable_of_make_is_a_flag_of_every_sweep() -> None:
     settings = ["DATASET=digits", "DATA_DIR=a b", "JOBS=2", "SEED=3", "SCALE=smoke", "RUN=x", "PLAN=1", "RETRY=failed"]
-    name, *arguments = sweep_command(*settings, "PACK_WIDTH=4", "ARGS=--coarse.low '1 2'")
+    name, *arguments = sweep_command(*settings, "TRIAL_TIMEOUT=9.5", "PACK_WIDTH=4", "ARGS=--coarse.low '1 2'")
     assert name == "lambda"
     assert arguments == [
         *("--dataset", "digits", "--data-dir", "a b", "--jobs", "2", "--seed", "3", "--scale", "smoke", "--run", "x"),
-        *("--plan", "--retry", "failed", "--pack-width", "4", "--coarse.low", "1 2"),
+        *("--plan", "--retry", "failed", "--trial-timeout", "9.5", "--pack-width", "4", "--coarse.low", "1 2"),
     ]
     assert {word for word in arguments if word.startswith("--")} - {"--coarse.low"} <= set(flags(Options()))
 

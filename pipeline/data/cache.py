@@ -25,7 +25,7 @@ from pipeline.data.rows import ByteRows, StandardRows
 from pipeline.data.split import Split, rows_of
 from pipeline.data.standardise import in_parts, moments, standardised
 from pipeline.errors import DataError, require
-from pipeline.files import atomic, make_folder, sync_folder, unwritable, write_text
+from pipeline.files import atomic, make_folder, reading, sync_folder, write_text, writing
 from pipeline.spec import DataSpec, canonical_json, from_json
 
 _DESCRIPTION = "split.json"
@@ -223,13 +223,12 @@ def _write(dataset: Dataset, wanted: _Description, folder: Path) -> None:
     statistics = {"mean": mean, "std": std} | (vars(rotation) if rotation else {})
     for name, values in statistics.items():
         _save(unfinished / f"{name}.npy", np.asarray(values))
-    files = {path.name: _File(path.stat().st_size, _sha256(path)) for path in sorted(unfinished.iterdir())}
+    with reading(unfinished):
+        files = {path.name: _File(path.stat().st_size, _sha256(path)) for path in sorted(unfinished.iterdir())}
     write_text(unfinished / _DESCRIPTION, canonical_json(replace(wanted, files=files)))
-    try:
+    with writing(folder):
         unfinished.rename(folder)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    sync_folder(folder.parent)
+        sync_folder(folder.parent)
 
 
 def _write_rows(file: IO[bytes], parts: Iterable[Pixels], dtype: str, shape: tuple[int, int]) -> None:
@@ -248,10 +247,9 @@ def _save(path: Path, array: npt.NDArray[Any]) -> None:
 @contextmanager
 def _turn(path: Path) -> Iterator[None]:
     """Wait until no other process holds the lock file `path`, and hold it."""
-    try:
+    with writing(path):
         file = path.open("a")
-    except OSError as error:
-        raise unwritable(path, error) from error
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        with writing(path):
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield

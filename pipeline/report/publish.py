@@ -44,9 +44,11 @@ def publish(document: Document, folder: Path) -> tuple[Path, Path]:
     text, page = folder / "report.md", folder / "report.pdf"
     files.write_text(text, markdown(document))
     try:
-        content = typeset(document, {f"{name}.svg": (figures / f"{name}.svg").read_bytes() for name in names})
+        with files.reading(figures):
+            drawn = {f"{name}.svg": (figures / f"{name}.svg").read_bytes() for name in names}
+        content = typeset(document, drawn)
     except HostError:
-        page.unlink(missing_ok=True)  # an earlier one would pass for this one
+        files.remove(page)  # an earlier one would pass for this one
         raise
     with files.atomic(page) as file:
         file.write(content)
@@ -55,12 +57,10 @@ def publish(document: Document, folder: Path) -> tuple[Path, Path]:
 
 def _remove_others(figures: Path, wanted: Collection[str]) -> None:
     """Remove the pictures in `figures` that are not `wanted`."""
-    try:
+    with files.writing(figures):
         for path in figures.glob("*.svg"):
             if path.name not in wanted and path.is_file():
                 path.unlink()
-    except OSError as error:
-        raise files.unwritable(figures, error) from error
 
 
 def typeset(document: Document, figures: Mapping[str, bytes], **how: Any) -> bytes:

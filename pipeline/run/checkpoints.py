@@ -15,6 +15,7 @@ from pipeline.core.affine import Array
 from pipeline.core.layers import Moments
 from pipeline.core.network import Network, Statistics
 from pipeline.errors import DataError
+from pipeline.files import exists
 from pipeline.run import arrays
 from pipeline.run.task import Outcome, Task
 from pipeline.spec import canonical_json, from_json
@@ -79,7 +80,7 @@ def read(task: Task) -> Standing | None:
         DataError: the file is damaged, or that of another pack.
     """
     path = task.checkpoint
-    if not path.exists():
+    if not exists(path):
         return None
     try:
         stored = arrays.read(path)

@@ -5,6 +5,8 @@ terminal's Ctrl-C reaches the driver only, and a dead worker costs only what was
 found and given up.
 """
 
+import faulthandler
+import math
 import multiprocessing.resource_tracker
 import os
 import re
@@ -13,19 +15,21 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import IO, Generic, Protocol, TypeVar
 
 from joblib import Parallel, delayed, parallel_config
+from joblib._multiprocessing_helpers import mp as semaphores
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from pipeline.blas import single_thread
 from pipeline.errors import HostError, PipelineError
 from pipeline.files import unwritable
-from pipeline.spec import positive_integer
+from pipeline.run.deadline import Overdue, within
+from pipeline.spec import positive, positive_integer
 
 STRIKES = 3
 """So many deaths of a worker that has an item for itself, and the item is given up."""
@@ -42,6 +46,7 @@ NOISE = (
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -70,12 +75,19 @@ class LokyEngine:
 
     With jobs=1 the items run in the driver's own process, under the same pinning; a death there is the driver's own.
     With more, workers stay warm between runs and are killed when a run is closed early.
+
+    Attributes:
+        jobs: so many.
+        timeout: seconds that an item may take; None for as long as it likes. `deadline` says what cannot be stopped.
     """
 
     jobs: int
+    timeout: float | None = None
 
     def __post_init__(self) -> None:
         positive_integer("jobs", self.jobs)
+        if self.timeout is not None:
+            positive("the timeout", self.timeout)
 
     def run(
         self, function: Callable[[Item], Result], items: Mapping[str, Item]
@@ -85,7 +97,7 @@ class LokyEngine:
         An exception of `function` becomes the Failure of its item and the others go on, except for a PipelineError:
         that is not about the item (a full disk, damaged data) and passes, as do KeyboardInterrupt and SystemExit.
         When a worker dies, what has no result is dispatched again; items that were running then are run one at a
-        time, alone, and become a Failure after three deaths.
+        time, alone, and become a Failure after three deaths. One whose time is over becomes a Failure at once.
 
         Args:
             function: picklable; also called for an item whose worker died on the first try, so it may start over.
@@ -93,16 +105,17 @@ class LokyEngine:
 
         Raises:
             PipelineError: `function` raised it.
-            HostError: workers die before they start anything, BLAS cannot be pinned, or the folder for temporary files
-                cannot be written.
+            HostError: workers cannot be started, or die before they start anything; BLAS cannot be pinned; or the
+                folder for temporary files cannot be written.
         """
+        attempt = _Attempt(function, self.timeout, in_worker=self.jobs > 1)
         waiting = dict(items)
         barren = 0
         with _scratch() as scratch:
             while waiting:
                 before = len(waiting)
                 try:
-                    with closing(_parallel(function, waiting, scratch, self.jobs)) as outcomes:
+                    with closing(_parallel(attempt, waiting, scratch, self.jobs)) as outcomes:
                         for name, outcome in outcomes:
                             del waiting[name]
                             yield name, outcome
@@ -112,79 +125,109 @@ class LokyEngine:
                     if barren == STRIKES:
                         rule = f"workers must live to start a pack, got {barren} deaths ({_cause(death)})"
                         raise HostError(rule) from death
-                    for name in suspects:
-                        yield name, _alone(function, name, waiting.pop(name), scratch)
+                    for name, overdue in suspects.items():
+                        item = waiting.pop(name)
+                        yield name, attempt.late if overdue else _alone(attempt, name, item, scratch)
+
+
+@dataclass(frozen=True)
+class _Attempt(Generic[Item, Result_co]):
+    """Applies `function` to items, for `timeout` seconds at most each; a worker that does not end then is ended."""
+
+    function: Callable[[Item], Result_co]
+    timeout: float | None
+    in_worker: bool
+
+    def __call__(self, name: str, item: Item, marker: Path) -> tuple[str, Result_co | Failure]:
+        """Return what comes of an item; the file `marker` is there meanwhile, and stays if the worker dies of it."""
+        outcome: Result_co | Failure
+        with single_thread(), _marked(name, marker) as last_words:
+            try:
+                outcome = within(self.timeout, last_words if self.in_worker else None, self.function, item)
+            except Overdue:
+                outcome = self.late
+            except PipelineError:
+                raise
+            except Exception as error:
+                message = " ".join(str(error).split())
+                outcome = Failure(f"{type(error).__name__}: {message}" if message else type(error).__name__)
+        return name, outcome
+
+    @property
+    def late(self) -> Failure:
+        """What becomes of an item that takes too long."""
+        return Failure(f"no end within {self.timeout or math.inf:g} s (--trial-timeout)")
 
 
 def _parallel(
-    function: Callable[[Item], Result], items: Mapping[str, Item], scratch: Path, jobs: int
+    attempt: _Attempt[Item, Result], items: Mapping[str, Item], scratch: Path, jobs: int
 ) -> Generator[tuple[str, Result | Failure], None, None]:
     """Yield the outcomes of one pool, which lives until a worker dies; closing it early kills the workers.
 
     Raises:
         TerminatedWorkerError: a worker died; the others are gone too, and results not yet yielded are lost.
     """
+    if semaphores is None:  # joblib tried when it was imported
+        raise HostError("processes must be able to share semaphores, got none (/dev/shm must be there and writable)")
     for opening in NOISE:  # for the whole process: loky warns from its own threads, at any time
         warnings.filterwarnings("ignore", message=opening, category=UserWarning)
     # joblib reads the items from another thread while the caller strikes them off its own list, hence the copy.
-    calls = [
-        delayed(_attempt)(function, name, item, scratch / str(index))
-        for index, (name, item) in enumerate(items.items())
-    ]
+    calls = [delayed(attempt)(name, item, scratch / str(index)) for index, (name, item) in enumerate(items.items())]
     with parallel_config(
         backend="loky", inner_max_num_threads=1, initializer=_begin_worker, initargs=(os.getpid(),), max_nbytes=None
     ):
         parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
-    with _interrupts_held() if jobs > 1 else nullcontext():
+    with _started(), _interrupts_held() if jobs > 1 else nullcontext():
         outcomes = parallel(calls)
     yield from outcomes
 
 
-def _alone(function: Callable[[Item], Result], name: str, item: Item, scratch: Path) -> Result | Failure:
+def _alone(attempt: _Attempt[Item, Result], name: str, item: Item, scratch: Path) -> Result | Failure:
     """Return the outcome of an item that is suspected of killing workers, from a pool that holds nothing else."""
     cause = ""
     for _ in range(STRIKES):
         try:
             # Two workers, one of them idle: joblib would run a pool of one in the driver itself.
-            [(_, outcome)] = _parallel(function, {name: item}, scratch, jobs=2)
+            [(_, outcome)] = _parallel(attempt, {name: item}, scratch, jobs=2)
             return outcome
         except TerminatedWorkerError as death:
             cause = _cause(death)
+            if any(_unfinished([name], scratch).values()):
+                return attempt.late
     return Failure(f"worker died {STRIKES} times ({cause})")
 
 
-def _attempt(function: Callable[[Item], Result], name: str, item: Item, marker: Path) -> tuple[str, Result | Failure]:
-    """Apply `function` in the worker; `marker` exists while it runs, and stays if the worker dies of it."""
-    outcome: Result | Failure
-    with single_thread():
-        with _explained():
-            marker.write_text(name)
-        try:
-            outcome = function(item)
-        except PipelineError:
-            raise
-        except Exception as error:
-            message = " ".join(str(error).split())
-            outcome = Failure(f"{type(error).__name__}: {message}" if message else type(error).__name__)
-        with _explained():
-            marker.unlink()
-    return name, outcome
+@contextmanager
+def _marked(name: str, marker: Path) -> Iterator[IO[str]]:
+    """Open the file `marker` for last words while the block runs; it holds the name of the item, and a line break."""
+    with _explained():
+        marker.write_text(f"{name}\n")
+        file = marker.open("a")
+    with file:
+        yield file
+    with _explained():
+        marker.unlink()
 
 
-def _unfinished(waiting: Mapping[str, Item], scratch: Path) -> list[str]:
-    """Return the names of the waiting items that had begun and not ended, and clear their markers."""
-    begun = set()
+def _unfinished(waiting: Collection[str], scratch: Path) -> dict[str, bool]:
+    """Return the names of the waiting items that had begun and not ended, and clear their markers.
+
+    Of each also whether there are last words: then its worker was ended because it took too long.
+    """
+    begun = {}
     with _explained():
         for marker in scratch.iterdir():
-            begun.add(marker.read_text())
+            name, _, last_words = marker.read_text().partition("\n")
+            begun[name] = bool(last_words)
             marker.unlink()
-    return [name for name in waiting if name in begun]
+    return {name: begun[name] for name in waiting if name in begun}
 
 
 def _cause(death: TerminatedWorkerError) -> str:
-    """Return the exit codes, such as SIGKILL(-9), that loky hides in its message."""
+    """Return the exit codes, such as SIGKILL(-9), that loky hides in its message, and what the likeliest one means."""
     found = re.search(r"exit codes of the workers are \{(.+?)\}", str(death))
-    return found[1] if found else "exit code unknown"
+    codes = found[1] if found else "exit code unknown"
+    return f"{codes}, perhaps out of memory" if "SIGKILL" in codes else codes
 
 
 @contextmanager
@@ -206,6 +249,20 @@ def _explained() -> Iterator[None]:
 
 
 @contextmanager
+def _started() -> Iterator[None]:
+    """Turn the refusal of the system to start workers into the HostError that it is."""
+    try:
+        yield
+    except TerminatedWorkerError:
+        raise
+    except (OSError, RuntimeError) as error:  # semaphores, pipes, processes; "can't start new thread"
+        first = error.__context__ or error  # joblib trips over the pieces
+        raise HostError(
+            f"the system must let workers start, got {getattr(first, 'strerror', None) or first}"
+        ) from error
+
+
+@contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Keep Ctrl-C waiting while workers are started: they inherit the mask, so that only the driver ever decides.
 
@@ -220,12 +277,14 @@ def _interrupts_held() -> Iterator[None]:
 
 
 def _begin_worker(driver: int) -> None:
-    """Make a new worker follow the process `driver` to its end.
+    """Make a new worker follow the process `driver` to its end, and say nothing at its own.
 
     PR_SET_PDEATHSIG would be quicker, but it fires when the *thread* that started the worker ends, and loky replaces
     workers from a thread of its own.
     """
     threading.Thread(target=_watch, args=(driver,), daemon=True).start()
+    if "PYTHONFAULTHANDLER" not in os.environ:  # or loky would have a page on stderr for every worker that crashes
+        faulthandler.enable(os.open(os.devnull, os.O_WRONLY))
 
 
 def _watch(driver: int) -> None:

@@ -14,6 +14,7 @@ from pipeline.core.affine import Array
 from pipeline.core.network import Network
 from pipeline.errors import DataError
 from pipeline.evaluate import Prediction
+from pipeline.files import remove
 from pipeline.run import arrays
 
 _NUMBER = re.compile("0|[1-9][0-9]*")
@@ -91,4 +92,4 @@ def keep_only(folder: Path, numbers: Collection[int]) -> None:
     """Remove the networks of all numbers but these; files of other names are somebody else's."""
     for path in folder.glob("*.npz"):
         if _NUMBER.fullmatch(path.stem) and int(path.stem) not in numbers:
-            path.unlink()
+            remove(path)

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from pipeline.errors import ConfigError, DataError, HostError, PipelineError
-from pipeline.files import atomic
+from pipeline.files import atomic, exists, reading
 from pipeline.records import Row, Status
 from pipeline.run.proposals import WORST, distribution, quiet
 from pipeline.run.space import Choices, Dimension
@@ -90,7 +90,7 @@ class Study:
             HostError: the file is locked, or cannot be read or written.
         """
         wanted = json.loads(canonical_json(configuration))
-        if not path.exists():
+        if not exists(path):
             _create(path, wanted)
         study = cls.stored(path)
         try:
@@ -321,9 +321,10 @@ def _version(path: Path) -> Any:
     The header of an SQLite file counts them, unless they are written ahead to another file
     (https://www.sqlite.org/fileformat2.html, section 1.3).
     """
-    status = path.stat()
-    with path.open("rb") as file:
-        header = file.read(100)
+    with reading(path):
+        status = path.stat()
+        with path.open("rb") as file:
+            header = file.read(100)
     written_ahead = header[18:19] != b"\x01"
     return None if written_ahead else (status.st_ino, status.st_size, status.st_mtime_ns, header)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import DataError
-from pipeline.files import make_folder
+from pipeline.files import make_folder, remove
 from pipeline.records import Leg, Row, Status, TrialRecord
 from pipeline.run import checkpoints, networks
 from pipeline.run.engines import Engine, Failure
@@ -242,7 +242,7 @@ def _failed(staged: StagePlan, task: Task, failure: Failure) -> Outcome:
 def _forget(task: Task) -> None:
     """Remove the files of a pack that is recorded."""
     for path in (task.result, task.checkpoint):
-        path.unlink(missing_ok=True)
+        remove(path)
 
 
 def _searched(stage: Stage) -> Mapping[str, Dimension]:

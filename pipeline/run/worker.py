@@ -17,7 +17,7 @@ from pipeline.data.dataset import Labels
 from pipeline.data.shifts import ShiftedRows
 from pipeline.errors import DataError
 from pipeline.evaluate import Prediction, Rows, predict
-from pipeline.files import write_text
+from pipeline.files import exists, reading, write_text
 from pipeline.records import Provenance, Status
 from pipeline.run import checkpoints, networks
 from pipeline.run.checkpoints import Standing
@@ -49,7 +49,7 @@ def waiting(task: Task) -> Outcome | None:
     Raises:
         DataError: the file is damaged.
     """
-    if not task.result.exists():
+    if not exists(task.result):
         return None
     outcome = read_outcome(task.result)
     whole = all(task.has_network(index, record) for index, record in enumerate(outcome.records))
@@ -71,8 +71,10 @@ def read_outcome(path: Path) -> Outcome:
 
     Raises:
         DataError: the file is not as it was written.
+        HostError: it cannot be read.
     """
-    digest, _, content = path.read_bytes().partition(b"\n")
+    with reading(path):
+        digest, _, content = path.read_bytes().partition(b"\n")
     text = content.removesuffix(b"\n").decode(errors="replace")
     if digest != _digest(text).encode():
         raise DataError(f"{path} must match its digest, got a damaged file")

@@ -20,7 +20,7 @@ from rich.console import Console
 import pipeline
 import sweeps
 from pipeline.errors import DataError
-from pipeline.files import make_folder, write_json
+from pipeline.files import exists, make_folder, reading, remove, write_json
 from pipeline.report import style
 from pipeline.run.plan import NETWORKS
 from pipeline.run.provenance import LIBRARIES
@@ -59,13 +59,15 @@ def draw(
         console.print("the figures show these results already")
         return
     console.print("drawing the figures")
-    record.unlink(missing_ok=True)
+    remove(record)
     make_folder(folder)
     paths = [path for name, figure in figures() for path in style.save(figure, folder, name)]
     for path in _files(folder, optional):
         if path not in paths:  # of an earlier choice, if it is there
-            path.unlink(missing_ok=True)
-    write_json(record, plain(Drawn(shows, {path.name: _sha256(path) for path in paths})))
+            remove(path)
+    with reading(folder):
+        drawn = {path.name: _sha256(path) for path in paths}
+    write_json(record, plain(Drawn(shows, drawn)))
 
 
 def _is_kept(folder: Path, record: Path, shows: str, optional: Sequence[str]) -> bool:
@@ -75,7 +77,7 @@ def _is_kept(folder: Path, record: Path, shows: str, optional: Sequence[str]) ->
         whole = all(_sha256(folder / name) == sha256 for name, sha256 in drawn.files.items())
     except (OSError, DataError, UnicodeDecodeError):
         return False
-    left = {path.name for path in _files(folder, optional) if path.exists()} - set(drawn.files)
+    left = {path.name for path in _files(folder, optional) if exists(path)} - set(drawn.files)
     return whole and drawn.shows == shows and not left
 
 
@@ -85,7 +87,8 @@ def _files(folder: Path, names: Iterable[str]) -> list[Path]:
 
 def _shown(answer: Answer[Any, Any], finished: Finished) -> str:
     """Return a digest of all that decides the figures: results, data (by its digest), networks, code and libraries."""
-    networks = [(path.name, *_stamp(path)) for path in sorted((finished.folder / NETWORKS).glob("*.npz"))]
+    with reading(finished.folder / NETWORKS):
+        networks = [(path.name, *_stamp(path)) for path in sorted((finished.folder / NETWORKS).glob("*.npz"))]
     shown = (answer.fingerprint, answer.rows, answer.retired, answer.diagnosis, networks, _code(), _libraries())
     return hashlib.sha256(msgspec.json.encode(shown)).hexdigest()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.run.stage import StageResult
 from pipeline.spec import plain
-from sweeps.answers.tested import differing, reached_by
+from sweeps.answers.tested import differences, reached_by
 from sweeps.lambda_search import Conclusion, LambdaSearch
 from sweeps.question import Answer
 
@@ -44,11 +44,13 @@ def _differences(answer: Found, roles: Mapping[str, float]) -> dict[str, Any]:
     for record in last(answer).records:
         by_lambda.setdefault(record.spec.lambda_, {})[record.replicate] = record.test_accuracy
     chosen = list(by_lambda[roles["chosen"]].values()) if roles else []
-    return {
-        f"chosen - {role}": differing(chosen, list(by_lambda[lambda_].values()))
-        for role, lambda_ in roles.items()
-        if lambda_ != roles["chosen"]
-    }
+    return differences(
+        {
+            f"chosen - {role}": (chosen, list(by_lambda[lambda_].values()))
+            for role, lambda_ in roles.items()
+            if lambda_ != roles["chosen"]
+        }
+    )
 
 
 def last(answer: Found) -> StageResult:

@@ -10,7 +10,7 @@ from pipeline.report.style import number
 from pipeline.report.tables import shown
 from pipeline.spec import Setting, plain
 from sweeps.answers.random_search_study import Found, completed, importances
-from sweeps.answers.tested import differing, reached_by
+from sweeps.answers.tested import differences, reached_by
 from sweeps.random_search import CONFIRM, SEARCH, setting_of
 
 NAMES = {
@@ -111,7 +111,7 @@ def _differences(answer: Found) -> dict[str, Any]:
     if not roles:
         return {}
     winner, default = ([record.test_accuracy for record in trials_of(answer, role)] for role in roles)
-    return {"winner - default": differing(winner, default)}
+    return differences({"winner - default": (winner, default)})
 
 
 def runner_up(answer: Found) -> Estimate | None:

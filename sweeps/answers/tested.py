@@ -10,6 +10,9 @@ from pipeline.records import TrialRecord
 from pipeline.report.findings import percent
 from sweeps.answers.wording import reached
 
+Pairs = tuple[Sequence[float | None], Sequence[float | None]]
+"""Test accuracies of two settings, seed by seed; None where a network did not complete."""
+
 
 def reached_by(trials: Sequence[TrialRecord], n_test: int) -> dict[str, Any]:
     """Return mean, spread and interval of the test accuracies of a setting, over the seeds that completed."""
@@ -31,14 +34,14 @@ def reached_by(trials: Sequence[TrialRecord], n_test: int) -> dict[str, Any]:
     }
 
 
-def differing(one: Sequence[float | None], other: Sequence[float | None]) -> dict[str, Any]:
-    """Return how far test accuracies lie above those of the same seeds: mean, spread and interval, None without any."""
-    difference = paired_difference(one, other, SHARE_DIFFERENCE)
-    return asdict(difference) | {"mean": difference.mean if difference.n else None}
+def differences(pairs: Mapping[str, Pairs]) -> dict[str, dict[str, Any]]:
+    """Return the mean paired difference of the test accuracies of two settings, by name, where a pair completed."""
+    estimates = {name: paired_difference(one, other, SHARE_DIFFERENCE) for name, (one, other) in pairs.items()}
+    return {name: asdict(estimate) for name, estimate in estimates.items() if estimate.n}
 
 
 def estimated(tested: Mapping[str, Any]) -> Estimate:
-    """Return the estimate that `reached_by` or `differing` wrote down."""
+    """Return the estimate that `reached_by` wrote down."""
     mean = nan if tested["mean"] is None else tested["mean"]
     return Estimate(tested["n"], mean, tested["sd"], tested["low"], tested["high"])
 

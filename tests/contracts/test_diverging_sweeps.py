@@ -25,7 +25,7 @@ WAYS = [(name, way) for name in NAMES for way in flags(name)]
 def test_a_sweep_in_which_everything_diverges_says_so_and_chooses_nothing(
     name: str, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "LokyEngine", lambda _: rig.InProcess())
+    monkeypatch.setattr(session, "LokyEngine", lambda *_, **__: rig.InProcess())
     monkeypatch.setattr(style, "save", lambda *_: ())
     data = rig.npz(tmp_path, 200, (1, 2, 3) if name in OF_IMAGES else (rig.D,))
     asked = {word for word in way.split() if word.startswith("--")}
@@ -49,7 +49,7 @@ def test_a_sweep_in_which_everything_diverges_says_so_and_chooses_nothing(
 def test_a_lambda_to_compare_with_that_diverges_leaves_the_choice_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(session, "LokyEngine", lambda _: rig.InProcess())
+    monkeypatch.setattr(session, "LokyEngine", lambda *_, **__: rig.InProcess())
     monkeypatch.setattr(style, "save", lambda *_: ())
     flags = {"final.default": 1e35, "scale": "smoke"}
     assert main(rig.lambda_command(rig.npz(tmp_path), tmp_path / "out", **flags)) == 0
@@ -60,6 +60,6 @@ def test_a_lambda_to_compare_with_that_diverges_leaves_the_choice_and_says_so(
     best = json.loads((folder / "best.json").read_text())
     assert best["lambda"] < 1e6
     assert best["test_accuracy"]["n"] == 2
-    assert best["differences"]["chosen - default"]["mean"] is None
+    assert "chosen - default" not in best["differences"]
     told = SWEEPS["lambda"].tells(Options(scale="smoke", artifacts=tmp_path / "out"), folder.name[: -len("-smoke")])
-    assert "No pair of seeds completed to show the effect of choosing lambda" in str(told.sections)
+    assert "did not complete" in str(told.sections)

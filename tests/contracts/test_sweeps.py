@@ -112,7 +112,7 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def computing(monkeypatch: pytest.MonkeyPatch, engine: rig.InProcess) -> rig.InProcess:
     """Let commands compute with another engine, and save no figure, which takes longer."""
-    monkeypatch.setattr(session, "LokyEngine", lambda _: engine)
+    monkeypatch.setattr(session, "LokyEngine", lambda *_: engine)
     monkeypatch.setattr(style, "save", lambda *_: ())
     return engine
 
@@ -219,7 +219,7 @@ def test_typed_again_it_computes_nothing_and_leaves_every_byte(
     finished: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = rig.files(finished.out)
-    monkeypatch.setattr("sweeps.session.LokyEngine", lambda _: rig.forbidden())
+    monkeypatch.setattr("sweeps.session.LokyEngine", lambda *_: rig.forbidden())
     code, printed, errors = called(finished.arguments)
     assert (code, errors) == (0, "")
     assert "all trials are present; nothing to run" in printed

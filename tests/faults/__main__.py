@@ -1,5 +1,6 @@
 """`make faults`: inject faults into the real command, complete what they interrupt, and count what was lost by them."""
 
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -9,18 +10,34 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 import tyro
-from case import Case, Part, Setting
+from calls import calls
+from case import CONTROLS, Case, Part, Setting
+from control import control
+from databases import databases
 from diverging import diverging
+from drivers import drivers
 from generated import generated
 from inputs import inputs
 from kills import kills
-from publish import publish
+from outcome import publish
+from readers import readers
+from signals import signals
+from surroundings import surroundings
+from workers import workers
 
 PARTS: Mapping[str, Part] = {
     "kills": kills,
+    "calls": calls,
+    "signals": signals,
+    "drivers": drivers,
+    "databases": databases,
+    "readers": readers,
+    "workers": workers,
+    "surroundings": surroundings,
     "inputs": inputs,
     "generated": generated,
     "diverging": diverging,
+    "control": control,
 }
 """What can be injected, in the order of the table."""
 
@@ -54,10 +71,11 @@ def main() -> int:
             folder.mkdir(parents=True)
             for case in PARTS[name](Setting(faults.seed, faults.quick, folder)):
                 cases.append(case)
-                if case.failed:
+                if case.failed and case.fault not in CONTROLS:
                     print(f"{case.fault}: {case.note}", file=sys.stderr, flush=True)
             print(f"{name}: {len(cases)} cases so far, {time.monotonic() - began:.0f} s", flush=True)
-    return 0 if publish(cases, faults.out) else 1
+    said = f'make faults ARGS="{shlex.join(sys.argv[1:])}"' if sys.argv[1:] else "make faults"
+    return 0 if publish(cases, faults.out, time.monotonic() - began, said) else 1
 
 
 if __name__ == "__main__":

@@ -10,6 +10,11 @@ FAILURES = ("lost", "duplicated", "torn", "wrong", "tracebacks", "orphans")
 """What is counted; every one of these must be 0."""
 
 
+CONTROL, NOT_KILLED = "control: the usual script, SIGKILL", "the usual script, not killed"
+"""Rows of the script that people write, which must be seen to fail where it is killed."""
+CONTROLS = {CONTROL, NOT_KILLED}
+
+
 @dataclass(frozen=True)
 class Setting:
     """What a part does its cases with: the seed of every choice, all of them or those for CI, a fresh folder."""

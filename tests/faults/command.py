@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -52,6 +53,11 @@ class Start:
         """Return the pids of all its processes that are alive, wherever they hang by now."""
         marks = f"FAULTS_PLACE={self.place.folder}\0".encode(), f"FAULTS_START={self.number}\0".encode()
         return [pid for pid in _pids() if all(mark in _environ(pid) for mark in marks) and _is_alive(pid)]
+
+    def handles_sigterm(self) -> bool:
+        """Whether the command has begun with its own first lines; before, there is only Python."""
+        caught = re.search(rb"^SigCgt:\s*([0-9a-f]+)$", _read(self.process.pid, "status"), re.MULTILINE)
+        return caught is not None and bool(int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
 
     def until(self, happens: Callable[[], Any]) -> bool:
         """Wait until something happens; return whether it did before the command ended."""

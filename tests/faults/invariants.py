@@ -222,13 +222,19 @@ def run_again(log: Iterable[Mapping[str, Any]]) -> list[str]:
     return again
 
 
-def same(folder: Path, reference: Path) -> str:
-    """Return where a finished run folder differs from another one; nothing where all is the same, byte for byte."""
+def same(folder: Path, reference: Path, *, retried: bool = False) -> str:
+    """Return where a finished run folder differs from another one; nothing where all is the same, byte for byte.
+
+    Where failed trials were retried, their first records may be there too.
+    """
     ours, theirs = _contents(folder), _contents(reference)
     names = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
     study = folder / "study.db"
-    if study.exists() and _records(study) != _records(reference / "study.db"):
-        names.append("the records of study.db")
+    if study.exists():
+        (found, unfinished), wanted = _records(study), _records(reference / "study.db")
+        last = {trial: records[-1:] for trial, records in found.items()} if retried else found
+        if (last, unfinished) != wanted:
+            names.append("the records of study.db")
     return f"other than uninterrupted: {', '.join(names)}" if names else ""
 
 

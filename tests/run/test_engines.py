@@ -19,6 +19,7 @@ from joblib.externals.loky import get_reusable_executor
 from pipeline.blas import blas_pools
 from pipeline.errors import ConfigError, HostError
 from pipeline.records import Provenance
+from pipeline.run import engines
 from pipeline.run.engines import Failure, LokyEngine
 from pipeline.run.provenance import provenance
 
@@ -118,7 +119,7 @@ def test_an_item_that_kills_its_workers_is_given_up_and_the_others_finish(capfd:
     answers = list(LokyEngine(2).run(troubled, items))
     assert len(answers) == len(items)
     assert dict(answers) == {name: name.upper() for name in items} | {
-        "killed": Failure("worker died 3 times (SIGKILL(-9))")
+        "killed": Failure("worker died 3 times (SIGKILL(-9), perhaps out of memory)")
     }
     assert capfd.readouterr() == ("", "")
 
@@ -128,7 +129,7 @@ def full_for_markers(refused: str) -> Callable[..., None]:
     honest = Path.write_text
 
     def write_text(path: Path, text: str) -> None:
-        if text == refused:
+        if text == f"{refused}\n":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         honest(path, text)
 
@@ -165,6 +166,30 @@ def test_a_worker_that_dies_once_costs_nothing(tmp_path: Path) -> None:
 
 def test_workers_are_deaf_to_ctrl_c() -> None:
     assert dict(LokyEngine(2).run(troubled, {"ctrl-c": "ctrl-c", "a": "a"})) == {"ctrl-c": "CTRL-C", "a": "A"}
+
+
+def test_a_system_without_semaphores_is_the_hosts_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "semaphores", None)
+    with pytest.raises(HostError, match="processes must be able to share semaphores, got none"):
+        list(LokyEngine(2).run(troubled, {"a": "a"}))
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "Too many open files"),
+        (RuntimeError("can't start new thread"),) * 2,
+    ],
+)
+def test_a_system_that_starts_no_workers_is_the_hosts_fault(
+    refusal: Exception, said: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise refusal
+
+    monkeypatch.setattr(engines.Parallel, "__call__", refuse)
+    with pytest.raises(HostError, match=f"the system must let workers start, got {said}"):
+        list(LokyEngine(2).run(troubled, {"a": "a"}))
 
 
 def test_jobs_must_be_positive() -> None:

@@ -132,6 +132,15 @@ def test_the_revision_is_that_of_the_code_and_says_whether_it_was_changed(code: 
     assert provenance().revision == revision + "+"
 
 
+def test_asking_for_the_revision_writes_nothing_into_the_checkout(code: Path) -> None:
+    commit(code.parent, code.name)
+    index = code.parent / ".git" / "index"
+    before = index.read_bytes()
+    os.utime(code, (1e9, 1e9))  # a plain `git status` would note that down, under a lock that a kill leaves behind
+    assert not provenance().revision.endswith("+")
+    assert index.read_bytes() == before
+
+
 def test_outside_a_checkout_there_is_no_revision(code: Path) -> None:
     assert provenance().revision == ""
 

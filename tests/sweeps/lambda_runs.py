@@ -38,5 +38,5 @@ def exported(folder: Path) -> dict[str, bytes]:
 
 def engine(monkeypatch: pytest.MonkeyPatch, instead: rig.InProcess) -> rig.InProcess:
     """Let the command compute with another engine."""
-    monkeypatch.setattr("sweeps.session.LokyEngine", lambda _: instead)
+    monkeypatch.setattr("sweeps.session.LokyEngine", lambda *_: instead)
     return instead

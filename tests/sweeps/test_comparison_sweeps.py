@@ -201,7 +201,7 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[
 
     def complete(config: Toy) -> tuple[Path, list[str]]:
         engine = rig.InProcess()
-        monkeypatch.setattr("sweeps.session.LokyEngine", lambda _: engine)
+        monkeypatch.setattr("sweeps.session.LokyEngine", lambda *_: engine)
         run(question(Toy), config, Options(dataset=str(rig.npz(tmp_path)), artifacts=tmp_path / "out", jobs=1))
         [folder] = (tmp_path / "out" / "toy").iterdir()
         return folder, engine.ran
@@ -251,7 +251,7 @@ def test_its_tables_say_how_the_rates_were_chosen_and_what_was_compared(
 def test_shifted_test_sets_are_those_of_images_and_a_stored_run_knows_which_it_had(
     shape: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sweeps.session.LokyEngine", lambda _: rig.InProcess())
+    monkeypatch.setattr("sweeps.session.LokyEngine", lambda *_: rig.InProcess())
     monkeypatch.setattr(BatchNorm, "figures", ())
     config = BatchNorm(1, hidden=(4,), step_size=1, cycles=1, batch_size=20, places=("before",), statistics=("ema",))
     data = rig.npz(tmp_path, shape=shape)

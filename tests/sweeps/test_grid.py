@@ -67,7 +67,7 @@ def ran(
     """Run the toy in `out`, in this process, and return the run folder."""
     out.mkdir(exist_ok=True)
     engine = engine or rig.InProcess()
-    monkeypatch.setattr("sweeps.session.LokyEngine", lambda _: engine)
+    monkeypatch.setattr("sweeps.session.LokyEngine", lambda *_: engine)
     run(QUESTION, config or Toy(), Options(dataset=str(rig.npz(out)), artifacts=out, jobs=1, **options))
     return folder_of(out)
 
@@ -310,7 +310,7 @@ def test_fewer_workers_run_where_memory_holds_no_more(
 ) -> None:
     monkeypatch.setattr("sweeps.session.usable_memory", lambda: 2 * 10**8)  # of which a process takes 60 MB
     asked: list[int] = []
-    monkeypatch.setattr("sweeps.session.LokyEngine", lambda workers: asked.append(workers) or rig.InProcess())
+    monkeypatch.setattr("sweeps.session.LokyEngine", lambda workers, _timeout: asked.append(workers) or rig.InProcess())
     for plan in (True, False):
         run(
             QUESTION, Toy(replicates=1), Options(dataset=str(rig.npz(tmp_path)), artifacts=tmp_path, jobs=64, plan=plan)

@@ -31,7 +31,7 @@ def ran(
     with pytest.MonkeyPatch.context() as patch:
         if not saves:
             patch.setattr("pipeline.report.style.save", lambda *_: ())
-        patch.setattr("sweeps.session.LokyEngine", lambda _: engine or rig.InProcess())
+        patch.setattr("sweeps.session.LokyEngine", lambda *_: engine or rig.InProcess())
         code = main(command(npz, out, flags))
     [folder] = (out / "init-sensitivity").iterdir()
     return code, folder

@@ -67,7 +67,7 @@ def test_an_artifacts_folder_that_cannot_be_made_is_the_hosts_fault_before_anyth
     npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("mine")
-    monkeypatch.setattr("sweeps.session.LokyEngine", lambda _: rig.forbidden())
+    monkeypatch.setattr("sweeps.session.LokyEngine", lambda *_: rig.forbidden())
     assert main(rig.lambda_command(npz, tmp_path / "file" / "out")) == 3
     [line] = capsys.readouterr().err.splitlines()
     assert re.fullmatch(r"error: .*file/out/lambda/\S+ must be writable, got Not a directory", line)

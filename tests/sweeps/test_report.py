@@ -31,7 +31,7 @@ def artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory without a network or data, and an empty folder of results."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pipeline.data.entry.fetch", None)  # would fail if it were called
-    monkeypatch.setattr("sweeps.session.LokyEngine", lambda _: rig.forbidden())
+    monkeypatch.setattr("sweeps.session.LokyEngine", lambda *_: rig.forbidden())
     return tmp_path / "artifacts"
 
 

@@ -142,7 +142,7 @@ class World:
     def run(self, engine: rig.InProcess, replicates: int = 2) -> None:
         config = Depth(networks=("4", "3-2"), replicates=replicates, step_size=1, cycles=1, batch_size=20)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("sweeps.session.LokyEngine", lambda _: engine)
+            patch.setattr("sweeps.session.LokyEngine", lambda *_: engine)
             run(replace(self.question, diagnose=self.diagnose), config, self.options)
 
     def diagnose(self, results: Sequence[StageResult], _finished: Finished) -> Diagnosis:

@@ -62,7 +62,7 @@ def reported(artifacts: Path, npz: Path) -> Report:
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_is_trained() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "LokyEngine", lambda _: rig.forbidden())
+        patch.setattr(session, "LokyEngine", lambda *_: rig.forbidden())
         yield
 
 
@@ -76,7 +76,7 @@ def finished(npz: Path, tmp_path_factory: pytest.TempPathFactory, _nothing_is_tr
     """The artifacts of all sweeps, but for findings and figures: the report makes its own. Not to be changed."""
     out, run = tmp_path_factory.mktemp("finished") / "out", session.run
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "LokyEngine", lambda _: rig.InProcess())
+        patch.setattr(session, "LokyEngine", lambda *_: rig.InProcess())
         patch.setattr(session, "run", lambda question, *how: run(replace(question, write=lambda *_: None), *how))
         for name, flags in TINY.items():
             data = [] if name == "gradient-check" else ["--dataset", str(npz), "--scale", "smoke", "--jobs", "1"]

@@ -1,0 +1,63 @@
+"""How a command stops: the first SIGINT or SIGTERM unwinds it from wherever it is, a second one ends it at once."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+AGAIN = 0.01
+"""Seconds after which a signal is sent again that came where nothing can be raised."""
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived; like KeyboardInterrupt, not for any ``except Exception`` on the way up."""
+
+
+@contextmanager
+def stoppable(*, to_the_end: bool = False) -> Iterator["Stopping"]:
+    """Let the first signal of SIGNALS unwind the block, as KeyboardInterrupt or Terminated; for the main thread.
+
+    Afterwards all is as before; or, where the block is all that the process has to do, every signal ends it: nothing
+    is left to be unwound, and Python's own way out takes its time.
+    """
+    stopping = Stopping()
+    before = {number: signal.signal(number, stopping.arrived) for number in SIGNALS}
+    hook, sys.unraisablehook = sys.unraisablehook, stopping.swallowed
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if to_the_end else handler)
+        sys.unraisablehook = hook
+
+
+class Stopping:
+    """What a block is being unwound `by`: a signal, or None where none has come."""
+
+    def __init__(self) -> None:
+        self.by: signal.Signals | None = None
+        self.otherwise = sys.unraisablehook
+
+    def arrived(self, number: int, _: FrameType | None) -> None:
+        """Unwind what is being done, or end the process if that is being unwound already."""
+        if self.by is not None:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self.by = signal.Signals(number)
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+
+    def swallowed(self, what: "UnraisableHookArgs") -> None:
+        """Send a signal again that came while Python was cleaning up behind an object, where nothing is raised."""
+        if self.by is None or not isinstance(what.exc_value, KeyboardInterrupt | Terminated):
+            self.otherwise(what)
+            return
+        number, self.by = self.by, None
+        threading.Timer(AGAIN, signal.pthread_kill, (threading.main_thread().ident, number)).start()

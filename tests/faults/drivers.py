@@ -1,0 +1,62 @@
+"""Two drivers at once on one folder: one wins, the other one leaves and says who holds it."""
+
+import re
+import time
+from collections.abc import Iterator
+from functools import partial
+
+from case import Case, Setting
+from command import LOOK, PATIENCE, Place
+from invariants import same, see
+from scenes import side_by_side
+from trials import FLAVOURS, Sweeps
+
+FAULT = "two drivers at once"
+STARTS, QUICK = 50, 4
+COMPLETED = 10
+"""Every so many pairs the winner is let through to its end."""
+STILL = "import time; worker.compute = lambda *_: time.sleep(60)"
+"""What keeps the winner at work until the other one has left."""
+
+
+def drivers(setting: Setting) -> Iterator[Case]:
+    """Yield a case per pair of drivers."""
+    sweeps = Sweeps(setting.folder)
+    sweeps.uninterrupted(next(iter(FLAVOURS)))
+    count = QUICK if setting.quick else STARTS
+    yield from side_by_side(FAULT, [partial(_pair, sweeps, index) for index in range(count)])
+
+
+def _pair(sweeps: Sweeps, index: int) -> Iterator[Case]:
+    flavour = next(iter(FLAVOURS))
+    place = Place(sweeps.folder / f"pair-{index}")
+    pair = [place.start(*sweeps.arguments(flavour), evil=STILL) for _ in range(2)]
+    end = time.monotonic() + PATIENCE
+    while all(start.process.poll() is None for start in pair) and time.monotonic() < end:
+        time.sleep(LOOK)
+    winners = [start for start in pair if start.process.poll() is None]
+    losers = [start for start in pair if start not in winners]
+    faults = [f"{len(winners)} at work"] if len(winners) != 1 else []
+    for loser in losers:
+        holder = winners[0].process.pid if winners else None
+        said = re.fullmatch(r"error: \S+ must be used by one run at a time, got process (\d+)\n", loser.err)
+        if loser.wait() != 3 or not said or int(said[1]) != holder:
+            faults.append(f"exit {loser.wait()}: {loser.err.strip()}, held by {holder}")
+    for winner in winners:
+        winner.kill()
+    identical = None
+    if index % COMPLETED == 0:
+        again = place.finish(*sweeps.arguments(flavour))
+        difference = same(sweeps.run_folder(place), sweeps.uninterrupted(flavour))
+        faults += [difference] if difference else []
+        faults += [again.err] if again.wait() else []
+        identical = not difference
+    yield Case(
+        FAULT,
+        wrong=len(faults),
+        torn=len(see(place.artifacts).torn),
+        tracebacks=sum(start.traceback() for start in pair),
+        orphans=sum(start.orphans() for start in pair),
+        identical=identical,
+        note="; ".join([*faults, str(place.folder)]),
+    )
