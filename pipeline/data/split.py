@@ -17,7 +17,7 @@ from pipeline.data.dataset import Dataset, Labels, Outline, Pixels
 from pipeline.data.rotation import Rotation
 from pipeline.data.rows import Float64s, Indices, StandardRows
 from pipeline.errors import require
-from pipeline.spec import DataSpec
+from pipeline.spec import DataSpec, validation_fraction
 
 SEED = 1998
 """Of the permutation. Another seed is another split: no result would compare with those before."""
@@ -82,7 +82,7 @@ def data_spec(
     Raises:
         ConfigError: the fraction is not in (0, 1), or leaves no row to train or to validate on.
     """
-    require(0 < val_fraction < 1, "validation fraction", "must lie between 0 and 1", val_fraction)
+    validation_fraction(val_fraction)
     outline = dataset if isinstance(dataset, Outline) else dataset.outline
     held_out = _held_out(outline)
     rest = outline.n_train - held_out

@@ -17,8 +17,11 @@ from case import CONTROLS, Case, Part, Setting
 from control import control
 from databases import databases
 from degenerate import degenerate
+from diverging import diverging
 from downloads import downloads
 from drivers import drivers
+from generated import generated
+from inputs import inputs
 from kills import kills
 from outcome import publish
 from pickles import pickles
@@ -42,6 +45,9 @@ PARTS: Mapping[str, Part] = {
     "downloads": downloads,
     "stored": stored,
     "degenerate": degenerate,
+    "inputs": inputs,
+    "generated": generated,
+    "diverging": diverging,
     "control": control,
 }
 """What can be injected, in the order of the table."""
