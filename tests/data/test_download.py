@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from cifar_files import describe
-from downloads import TROUBLES, killed, trouble_with
+from downloads import TROUBLES, disagreeing, killed, trouble_with
 from server import CONTENT, CUT, cut, nothing, running, silence, stall, start, status
 
 from pipeline.data.download import NoNetworkError, fetch
@@ -245,3 +245,9 @@ def test_whatever_a_server_does_the_file_is_here_in_the_end_and_nothing_else_get
 
 def test_what_a_killed_process_has_downloaded_is_resumed(tmp_path):
     assert killed(CUT, tmp_path / "data")[0] == ""
+
+
+def test_servers_that_disagree_for_ever_are_given_up_after_one_new_start(folder):
+    with running(*[disagreeing] * 50) as server, pytest.raises(HostError, match="must stay the same file until it is"):
+        fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+    assert len(server.asked) == 4

@@ -41,7 +41,7 @@ def refused(content: bytes, target: Path) -> str:
     except DataError as error:
         if target.exists():
             return "its payload ran"
-        if tracemalloc.get_traced_memory()[1] > 4 * len(content) + 1_000_000:
+        if tracemalloc.get_traced_memory()[1] > 4 * len(content) + 16_000_000:
             return f"{tracemalloc.get_traced_memory()[1]:,} bytes of memory for {len(content):,}"
         return unlike_a_line(str(error), "data_batch_1 must be ")
     except BaseException as error:  # whatever it is, it must be counted, not end the count
