@@ -5,17 +5,24 @@ PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 VENV   := .venv
 PY     := $(VENV)/bin/python
 
+# A word of the shell, whatever is in it; a new line, which would end the recipe's, becomes a space.
+define newline
+
+
+endef
+quoted = '$(subst $(newline), ,$(subst ','\'',$(1)))'
+
 # One flag per variable that is set; ARGS goes through as it is.
-FLAGS = $(if $(DATASET),--dataset '$(DATASET)') \
-	$(if $(DATA_DIR),--data-dir '$(DATA_DIR)') \
-	$(if $(JOBS),--jobs '$(JOBS)') \
-	$(if $(SEED),--seed '$(SEED)') \
-	$(if $(SCALE),--scale '$(SCALE)') \
-	$(if $(RUN),--run '$(RUN)') \
+FLAGS = $(if $(DATASET),--dataset $(call quoted,$(DATASET))) \
+	$(if $(DATA_DIR),--data-dir $(call quoted,$(DATA_DIR))) \
+	$(if $(JOBS),--jobs $(call quoted,$(JOBS))) \
+	$(if $(SEED),--seed $(call quoted,$(SEED))) \
+	$(if $(SCALE),--scale $(call quoted,$(SCALE))) \
+	$(if $(RUN),--run $(call quoted,$(RUN))) \
 	$(if $(filter-out 0,$(PLAN)),--plan) \
-	$(if $(RETRY),--retry '$(RETRY)') \
-	$(if $(TRIAL_TIMEOUT),--trial-timeout '$(TRIAL_TIMEOUT)') \
-	$(if $(PACK_WIDTH),--pack-width '$(PACK_WIDTH)') \
+	$(if $(RETRY),--retry $(call quoted,$(RETRY))) \
+	$(if $(TRIAL_TIMEOUT),--trial-timeout $(call quoted,$(TRIAL_TIMEOUT))) \
+	$(if $(PACK_WIDTH),--pack-width $(call quoted,$(PACK_WIDTH))) \
 	$(ARGS)
 
 # Not empty where the benchmark races against peers, which must then be installed.
@@ -74,7 +81,7 @@ fix: $(VENV)/dev ## repair what ruff can repair
 	@$(PY) -m ruff format
 
 bench: $(VENV)/$(if $(RACES),bench,dev) ## measure: packs, predictions, costs, a race against PyTorch, JAX, ...
-	@$(PY) tests/bench $(if $(DATA_DIR),--data-dir '$(DATA_DIR)') $(ARGS)
+	@$(PY) tests/bench $(if $(DATA_DIR),--data-dir $(call quoted,$(DATA_DIR))) $(ARGS)
 
 faults: $(VENV)/dev ## kill, starve and damage real runs, and count what is lost by it
 	@$(PY) tests/faults $(ARGS)

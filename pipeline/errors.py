@@ -28,11 +28,32 @@ class DataError(PipelineError):
     exit_code = 4
 
 
+ALIKE = 0.65
+"""The share of the longer name's letters from which on two names are alike: sdg and sgd are, prune and run are not."""
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` for the name closest to `name`, or nothing where none is close."""
-    known = {each.lower(): each for each in names}
-    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    return f"; did you mean {known[close[0]]!r}?" if close else ""
+    """Return ``; did you mean 'x'?`` for the name closest to `name`, or nothing where none is close.
+
+    The last part of a dotted name will do: ``--prune`` is close to ``--coarse.prune``.
+    """
+    likeness, best = max(((_likeness(name, each), each) for each in names), key=lambda pair: pair[0], default=(0.0, ""))
+    return f"; did you mean {best!r}?" if likeness >= ALIKE else ""
+
+
+def _likeness(name: str, known: str) -> float:
+    """Return how alike two names are, 1 where they are the same; of dotted ones the whole counts more than a part."""
+    one, other = (each.lower().strip("-") for each in (name, known))
+    last, last_known = (each.rpartition(".")[2] for each in (one, other))
+    return max(_shared(one, other), 0.99 * _shared(last, last_known))
+
+
+def _shared(name: str, known: str) -> float:
+    """Return the share of the longer name's letters that are those of the other in the same order."""
+    if known.startswith(name) and len(name) >= 3:  # an abbreviation
+        return max(ALIKE, len(name) / len(known))
+    blocks = difflib.SequenceMatcher(None, name, known, autojunk=False).get_matching_blocks()
+    return sum(block.size for block in blocks) / max(len(name), len(known), 1)
 
 
 def one_of(what: str, name: str, names: Iterable[str]) -> str:

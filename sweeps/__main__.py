@@ -70,7 +70,7 @@ def _explained(error: Exception, debug: bool) -> int:
 
 def _command(arguments: Sequence[str], sweeps: Mapping[str, "Entry"]) -> None:
     from pipeline.errors import one_of  # noqa: PLC0415
-    from sweeps.cli import overview, parse  # noqa: PLC0415
+    from sweeps.cli import execute, overview  # noqa: PLC0415
 
     # without semaphores; the engine's error says more
     warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode", category=UserWarning)
@@ -79,10 +79,7 @@ def _command(arguments: Sequence[str], sweeps: Mapping[str, "Entry"]) -> None:
         print(overview(sweeps))
         return
     name, *rest = arguments
-    entry = sweeps[one_of("sweep", name, sweeps)]
-    request = parse(name, entry, rest)
-    if request is not None:
-        entry.execute(*request)
+    execute(name, sweeps[one_of("sweep", name, sweeps)], rest)
 
 
 def _open_closed_streams() -> None:

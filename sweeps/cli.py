@@ -5,21 +5,28 @@ import dataclasses
 import importlib
 import inspect
 import io
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self
 
 import tyro
 
 from pipeline.errors import ConfigError, nearest, one_of, require
+from pipeline.spec import positive_integer
+from sweeps.typed import blamed, by_flag, check, flag_of, in_help, values_of
 
 if TYPE_CHECKING:
     from pipeline.report.provenance import Told
+    from sweeps.fit import Stages
 
 SCALES = ("smoke", "quick", "full")
+MOST_JOBS = 1024
+MOST_SEED = 2**63 - 1
+UNBROKEN = "10000"
+"""Columns in which tyro breaks no line of a complaint."""
 
 AGES = 1e8
 """Seconds, three years: what the clocks of every system can count to."""
@@ -63,16 +70,19 @@ class Options:
 
     def __post_init__(self) -> None:
         require(self.jobs is None or self.jobs >= 1, "jobs", "must be at least 1", self.jobs)
+        require(self.jobs is None or self.jobs <= MOST_JOBS, "jobs", f"must be at most {MOST_JOBS}", self.jobs)
         require(self.seed >= 0, "seed", "must not be negative", self.seed)
+        require(self.seed <= MOST_SEED, "seed", "must be less than 2^63", self.seed)
         one_of("scale", self.scale, SCALES)
         if self.run is not None:
             _check_run(self.run)
         if self.retry is not None:
             one_of("retry", self.retry, ("failed",))
+        if self.pack_width is not None:
+            positive_integer("pack width", self.pack_width)
         if self.trial_timeout is not None:
             rule = f"must be seconds above 0 and at most {AGES:g}"
             require(0 < self.trial_timeout <= AGES, "trial timeout", rule, self.trial_timeout)
-        require(self.pack_width is None or self.pack_width >= 1, "pack width", "must be at least 1", self.pack_width)
 
     @property
     def workers(self) -> int:
@@ -148,27 +158,29 @@ def later(where: str) -> Callable[[Any, Any], Any]:
     return call
 
 
-def asked(configuration: type[Configuration], where: str) -> Entry:
+class UnfitError(ConfigError):
+    """A configuration does not fit the data; `check` refuses others that do not."""
+
+    def __init__(self, message: str, check: Callable[[Any], object]) -> None:
+        super().__init__(message)
+        self.check = check
+
+
+def asked(configuration: type[Configuration], stages: "Stages", where: str) -> Entry:
     """Return the entry of a sweep, whose Question is at `where` (``module:NAME``), imported when it is needed."""
-
-    def execute(config: Any, options: Options) -> None:
-        _found("sweeps.session:run")(_found(where), config, options)
-
-    def tells(options: Options, data_name: str) -> "Told":
-        told: Told = _found("sweeps.stored:tell")(_found(where), options, data_name)
-        return told
-
-    return Entry(configuration, execute, tells=tells)
+    return _entry(configuration, stages, lambda: _found(where))
 
 
 def compared(configuration: type[Configuration]) -> Entry:
     """Return the entry of a comparison: what it asks and answers follows from its configuration."""
+    stages = later("sweeps.comparison:stages")
+    return _entry(configuration, stages, lambda: _found("sweeps.answers.comparison_results:question")(configuration))
 
-    def question() -> Any:
-        return _found("sweeps.answers.comparison_results:question")(configuration)
 
+def _entry(configuration: type[Configuration], stages: "Stages", question: Callable[[], Any]) -> Entry:
     def execute(config: Any, options: Options) -> None:
-        _found("sweeps.session:run")(question(), config, options)
+        fitted = _found("sweeps.fit:fit")(stages, config, options)
+        _found("sweeps.session:run")(question(), config, options, fitted)
 
     def tells(options: Options, data_name: str) -> "Told":
         told: Told = _found("sweeps.stored:tell")(question(), options, data_name)
@@ -193,9 +205,37 @@ def parse(name: str, entry: Entry, arguments: Sequence[str]) -> tuple[Any, Optio
     """Return the configuration and the options that `arguments` ask of the sweep `name`; None after printing help.
 
     Raises:
-        ConfigError: an unknown flag, one that the sweep has no use for, a value of the wrong type, or one that a rule
-            of its dataclass refuses.
+        ConfigError: an unknown flag, one that is given twice or that the sweep has no use for, a value of the wrong
+            type, or one that a rule of its dataclass refuses. It names the flags.
     """
+    try:
+        return _parsed(name, entry, arguments)
+    except ConfigError as error:
+        raise blamed(error, arguments, lambda fewer: _parsed(name, entry, fewer)) from error
+
+
+def execute(name: str, entry: Entry, arguments: Sequence[str]) -> None:
+    """Run the sweep `name` as `arguments` ask, or print its help.
+
+    Raises:
+        PipelineError: it is refused, or fails. A ConfigError names the flags that it is about.
+    """
+    request = parse(name, entry, arguments)
+    if request is None:
+        return
+    try:
+        entry.execute(*request)
+    except UnfitError as error:
+        check = error.check
+
+        def attempt(fewer: Sequence[str]) -> None:
+            if asked := _parsed(name, entry, fewer):
+                check(asked[0])
+
+        raise blamed(error, arguments, attempt) from error
+
+
+def _parsed(name: str, entry: Entry, arguments: Sequence[str]) -> tuple[Any, Options] | None:
     # The defaults depend on the scale, which is itself an option: the options are read first, on their own.
     first = _tyro(Options, arguments, default=Options(), add_help=False)
     if first is None:
@@ -216,6 +256,7 @@ def parse(name: str, entry: Entry, arguments: Sequence[str]) -> tuple[Any, Optio
     (options, configuration), unknown = answer
     if unknown:
         raise _stray(name, unknown[0].partition("=")[0], [flag for part in default for flag in flags(part)])
+    check(arguments)
     entry.check(name, options)
     return configuration, options
 
@@ -263,7 +304,7 @@ def _tyro(kind: Any, arguments: Sequence[str], **how: Any) -> tuple[Any, list[st
     """Return what tyro reads and the arguments it does not know, or None where it printed help instead.
 
     tyro explains a bad value in a framed text on stderr and exits; its hook for errors is private. So the text is
-    caught, and becomes the one line of a ConfigError.
+    caught, as wide as it likes, and becomes the one line of a ConfigError.
     """
     complaint = io.StringIO()
     try:
@@ -272,27 +313,33 @@ def _tyro(kind: Any, arguments: Sequence[str], **how: Any) -> tuple[Any, list[st
                 kind, args=arguments, return_unknown_args=True, config=(tyro.conf.FlagCreatePairsOff,), **how
             )
     except SystemExit as stop:
+        if stop.code and os.environ.get("COLUMNS") != UNBROKEN:
+            with _columns(UNBROKEN):
+                return _tyro(kind, arguments, **how)
         if stop.code:
-            raise ConfigError(in_one_line(complaint.getvalue())) from None
+            raise ConfigError(in_one_line(complaint.getvalue(), arguments)) from None
         return None
 
 
-def in_one_line(complaint: str) -> str:
-    """Return what tyro complains of; where it only says that values do not fit a flag, also what would fit."""
-    text = first_paragraph(complaint)
-    rule = r"(--\S+): no type matching \{None\}\|\{(.*?)\} could be instantiated from \[(.*)\].*"
-    if optional := re.fullmatch(rule, text):
-        return f"{optional[1]} must be {optional[2]}, got {optional[3]}"
-    unfit = re.fullmatch(r"(--\S+): Could not find valid parse for arguments: \[(.*)\]", text)
-    fitting = unfit and re.search(rf"{re.escape(unfit[1])} (\[?[A-Z{{].*?)[ │|]*$", complaint, re.MULTILINE)
-    return f"{unfit[1]} must be {fitting[1]}, got {unfit[2]}" if unfit and fitting else text
+@contextlib.contextmanager
+def _columns(count: str) -> Iterator[None]:
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = count
+    try:
+        yield
+    finally:
+        del os.environ["COLUMNS"]
+        os.environ |= {"COLUMNS": before} if before is not None else {}
 
 
-def first_paragraph(framed: str) -> str:
-    """Return the first paragraph under the title of a text framed with lines (or dashes), as one line."""
-
-    def is_text(line: str) -> bool:
-        return bool(line.strip("─╰╯-"))
-
-    lines = [line.strip(" │") for line in framed.splitlines()[1:]]
-    return " ".join(takewhile(is_text, dropwhile(lambda line: not is_text(line), lines))).removeprefix("Error parsing ")
+def in_one_line(complaint: str, arguments: Sequence[str]) -> str:
+    """Return what tyro complains of, given the `arguments`: flag, what would fit, and what was given."""
+    about = re.search(r"--[a-z][^\s:']*", complaint)
+    if about is None:
+        return complaint
+    [*_, given] = [[], *(values_of(words) for words in by_flag(arguments) if in_help(flag_of(words)) == about[0])]
+    fitting = re.search(rf"^[│| ]+{about[0]} (?:\{{None\}}\|)?(.+?)[ │|]*$", complaint, re.MULTILINE)
+    choice = re.search(r"Expected one of \((.*?),?\)\.", complaint)
+    rule = f"must be {fitting[1].strip('{}')}" if fitting else "must be followed by a value"
+    rule = f"must be one of {choice[1]}" if choice else rule
+    return f"{about[0]} {rule}, got {', '.join(map(repr, given)) or 'none'}"

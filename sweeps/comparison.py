@@ -8,8 +8,7 @@ from typing import ClassVar, Self
 
 from pipeline.errors import ConfigError, require
 from pipeline.run.replay import any_rows
-from pipeline.run.stage import Listed, Stage, StageResult
-from pipeline.run.sweep import Sweep
+from pipeline.run.stage import Listed, Stage, StageResult, Sweep
 from pipeline.spec import Design, Factor, InitSpec, Setting, TrialSpec, parameter, positive_integer, with_setting
 from sweeps.grid import Grid, Values, defaults
 from sweeps.question import Rows

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pipeline.errors import ConfigError
 from pipeline.spec import InitSpec, Setting
 from sweeps.cli import asked
-from sweeps.grid import Grid, axis
+from sweeps.grid import Grid, axis, stages
 
 NETWORKS = ("50", "50-50", "50-30-20-20-10", "50-30-20-20-10-10-10-10")
 
@@ -45,4 +45,4 @@ def hidden_sizes(text: str) -> tuple[int, ...]:
         raise ConfigError(f"networks must be hidden sizes such as 50-30, got {text!r}") from None
 
 
-ENTRY = asked(Depth, "sweeps.answers.depth_results:QUESTION")
+ENTRY = asked(Depth, stages, "sweeps.answers.depth_results:QUESTION")

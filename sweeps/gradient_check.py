@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from itertools import pairwise, product
 from typing import Self
 
 import numpy as np
@@ -20,6 +20,10 @@ from sweeps.cli import Entry, later
 NAME = "gradient-check"
 LAMBDAS = (0.0, 0.1)
 CLASSES = 10
+MOST_WEIGHTS = 10**6
+"""Each of them takes two passes of the network: far more than anybody can wait for."""
+MOST_NUMBERS = 10**7
+"""Of a layer and a batch: what any memory holds."""
 KEEP = 0.75
 DD2424_SKIPS = ((1, 3), (3, 5))
 XAVIER = InitSpec("xavier")
@@ -103,6 +107,11 @@ class GradientCheck:
         NetworkSpec(self.hidden, self.activation)
         positive_integer("inputs", self.inputs)
         positive_integer("batch size", self.batch_size)
+        sizes = (self.inputs, *self.hidden, CLASSES)
+        weights = sum(one * other for one, other in pairwise(sizes))
+        require(weights <= MOST_WEIGHTS, "networks", f"must have at most {MOST_WEIGHTS:,} weights to check", weights)
+        rows = MOST_NUMBERS // max(sizes)
+        require(self.batch_size <= rows, "batch size", f"must be at most {rows:,} with such networks", self.batch_size)
 
     @classmethod
     def at_scale(cls, scale: str) -> Self:

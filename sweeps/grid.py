@@ -9,8 +9,7 @@ from typing import Any, ClassVar, Self
 from pipeline.errors import one_of, require
 from pipeline.run.replay import any_rows
 from pipeline.run.samplers import LogRange, grid
-from pipeline.run.stage import Listed, Stage, StageResult
-from pipeline.run.sweep import Sweep
+from pipeline.run.stage import Listed, Stage, StageResult, Sweep, check_trials
 from pipeline.spec import (
     CONVENTIONS,
     AugmentSpec,
@@ -27,6 +26,9 @@ from pipeline.spec import (
 )
 from sweeps.cli import LambdaFlag
 from sweeps.question import Rows
+
+MOST_VALUES = 1_000
+"""Of a range: more than any figure can show."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class Grid(ABC):
             if isinstance(usual, Values):
                 getattr(self, name).check_one_way(name, usual)
         trial, asked = self.trial(any_rows), Listed(self.settings())
+        check_trials(asked.count, self.replicates, f"stage {self.stage_name}")
         for setting in asked.listed:  # so that whatever needs no data to be refused is refused before any is read
             with_setting(trial, setting)
 
@@ -193,6 +196,7 @@ class Values:
         if self.log_range is not None:
             low, high, count = self.log_range
             positive_integer(f"number of {of} values", count)
+            require(count <= MOST_VALUES, f"number of {of} values", f"must be at most {MOST_VALUES:,}", count)
             return grid(LogRange(low, high, of), count)
         for value in self.values:
             positive(of, value)

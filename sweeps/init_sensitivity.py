@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pipeline.spec import Setting
 from sweeps.cli import asked
-from sweeps.grid import Grid, Values, axis
+from sweeps.grid import Grid, Values, axis, stages
 
 
 @dataclass(frozen=True)
@@ -30,4 +30,4 @@ class InitSensitivity(Grid):
         return [axis("hidden", [self.hidden]), [*he, *scales], axis("batch_norm", self.batch_norm)]
 
 
-ENTRY = asked(InitSensitivity, "sweeps.answers.init_results:QUESTION")
+ENTRY = asked(InitSensitivity, stages, "sweeps.answers.init_results:QUESTION")

@@ -9,9 +9,9 @@ from typing import Self
 from pipeline.errors import one_of, require
 from pipeline.inference import Choice, Interval, interval_rule, one_standard_error, widened
 from pipeline.records import Status
+from pipeline.run.replay import any_rows
 from pipeline.run.samplers import SAMPLERS, LogRange
-from pipeline.run.stage import Listed, Search, Stage, StageResult, check_prune
-from pipeline.run.sweep import Sweep
+from pipeline.run.stage import Listed, Search, Stage, StageResult, Sweep, check_prune, check_trials
 from pipeline.spec import (
     DataSpec,
     InitSpec,
@@ -47,6 +47,7 @@ class SearchStage:
     def __post_init__(self) -> None:
         positive_integer("count (lambdas of a stage)", self.count)
         positive_integer("replicates", self.replicates)
+        check_trials(self.count, self.replicates, "a stage")
         one_of("sampler", self.sampler, SAMPLERS)
         positive_integer("round size", self.round_size)
         whole = self.sampler == "grid" or self.count % self.round_size == 0
@@ -93,6 +94,8 @@ class LambdaSearch:
     def __post_init__(self) -> None:
         LogRange(self.low, self.high)
         require(self.screen >= 0, "screen", "must be a number of principal components, or 0 for none", self.screen)
+        for stage in (self.coarse, self.refine, self.final):  # what no trial can be is refused before data is read
+            self.trial(stage, any_rows(stage.val_fraction, False))
 
     @classmethod
     def at_scale(cls, scale: str) -> Self:
@@ -258,7 +261,7 @@ def _refined(interval: Interval) -> tuple[float, float]:
     return (low, high) if low < high else (low / math.sqrt(10), high * math.sqrt(10))
 
 
-ENTRY = asked(LambdaSearch, "sweeps.answers.lambda_results:QUESTION")
+ENTRY = asked(LambdaSearch, stages, "sweeps.answers.lambda_results:QUESTION")
 
 
 def budgets(config: LambdaSearch) -> list[str]:

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pipeline.report.document import Section
-    from pipeline.run.stage import StageResult
-    from pipeline.run.sweep import Sweep
+    from pipeline.run.stage import StageResult, Sweep
     from sweeps.source import Source
 
 Config = TypeVar("Config")

@@ -6,8 +6,17 @@ from typing import Self
 
 from pipeline.errors import require
 from pipeline.run.replay import any_rows
-from pipeline.run.stage import Listed, SpaceSearch, Stage, StageResult, check_prune, means
-from pipeline.run.sweep import Sweep
+from pipeline.run.stage import (
+    Listed,
+    SpaceSearch,
+    Stage,
+    StageResult,
+    Sweep,
+    check_counts,
+    check_prune,
+    check_trials,
+    means,
+)
 from pipeline.spec import (
     InitSpec,
     NetworkSpec,
@@ -59,14 +68,17 @@ class SearchStage:
     def __post_init__(self) -> None:
         positive_integer("count (settings)", self.count)
         positive_integer("replicates", self.replicates)
+        check_trials(self.count, self.replicates, "the search")
         positive_integer("round size", self.round_size)
         whole = self.count % self.round_size == 0
         require(whole, "count (settings)", f"must be a multiple of the round size {self.round_size}", self.count)
         check_prune(self.prune, self.cycles, self.round_size)
+        back = False
         if self.sampler != "random":  # the one that needs no asking: Optuna takes a second, which --help can spare
             from pipeline.run.proposals import looks_back  # noqa: PLC0415
 
-            looks_back(self.sampler)  # refuses unknown names
+            back = looks_back(self.sampler)  # refuses unknown names
+        check_counts(self.count, self.round_size, looks_back=back)
 
 
 @dataclass(frozen=True)
@@ -216,7 +228,7 @@ def setting_of(trial: TrialSpec) -> Setting:
     return {name: parameter(trial, name) for name in PARAMETERS}
 
 
-ENTRY = asked(RandomSearch, "sweeps.answers.random_search_results:QUESTION")
+ENTRY = asked(RandomSearch, stages, "sweeps.answers.random_search_results:QUESTION")
 
 
 def budgets(_config: RandomSearch) -> list[str]:

@@ -20,14 +20,16 @@ from pipeline.run.memory import fitting_workers, usable_memory
 from pipeline.run.plan import Plan
 from pipeline.run.preview import StageNeeds, expected, price
 from pipeline.run.progress import reporting
+from pipeline.run.stage import Sweep
 from pipeline.run.study import Study
-from pipeline.run.sweep import Runner, Sweep
+from pipeline.run.sweep import Runner
 from pipeline.spec import canonical_json, from_json, plain
 from sweeps.cli import Options
+from sweeps.fit import Fit, fit
 from sweeps.folders import STUDY, run_folder
 from sweeps.measured import measured
 from sweeps.question import Answer, Conclusion, Config, Finished, Question
-from sweeps.source import Source, load
+from sweeps.source import Source
 from sweeps.terminal import terminal
 
 
@@ -56,13 +58,18 @@ class Session:
         """Where the results go."""
         return run_folder(self.name, self.source.folder_name, self.options)
 
+    @property
+    def stored(self) -> bool:
+        """Whether anything is stored; without data nobody knows whose study it is."""
+        return self.source.dataset is not None and exists(self._study)
+
     def needs(self, sweep: Sweep[Any]) -> list[StageNeeds]:
         """Return what a run would have to compute, in the light of what is stored; nothing is written.
 
         Raises:
             ConfigError: the run would be refused.
         """
-        if self.source.dataset is None or not exists(self._study):  # without data nobody knows whose study it is
+        if not self.stored:
             return expected(sweep, self._plan, lambda _stage: {})
         with self._opened() as study:
             return expected(sweep, self._plan, study.rows)
@@ -118,15 +125,17 @@ class Session:
         return [f"{self.name}.{key}" for key in self.budgets]
 
 
-def run(question: Question[Config, Conclusion], config: Config, options: Options) -> None:
-    """Preview or complete a sweep: its trials, tables, diagnosis, and whatever else it leaves behind."""
+def run(question: Question[Config, Conclusion], config: Config, options: Options, fitted: Fit | None = None) -> None:
+    """Preview or complete a sweep: its trials, tables, diagnosis, and whatever else it leaves behind.
+
+    Bad input has been refused by `fit`, before anything is written; what does not fit what is stored is, here.
+    """
     console = terminal()
-    if options.dataset is None and question.datasets:
-        options = replace(options, dataset=question.datasets[0])
-    source = load(options, console)
+    fitted = fitted or fit(question.stages, config, options)
+    source = fitted.source
     session = Session(question.name, options, config, question.budgets(config), source, console)
     stages = partial(question.stages, config, source.spec)
-    needs = session.needs(stages())  # bad input is refused here, before anything is written
+    needs = session.needs(stages()) if session.stored else fitted.needs
     packs = [pack for need in needs for pack in need.packs]
     workers = fitting_workers(packs, options.workers, usable_memory(), console.print)
     if options.plan:

@@ -124,6 +124,13 @@ def test_make_passes_only_the_variables_that_are_set() -> None:
     assert sweep_command("PLAN=0") == ["lambda"]
 
 
+@pytest.mark.parametrize("value", ["it's", "'; echo owned; '", "a, b", '"', "`ls` $$(ls)"])
+def test_whatever_is_in_a_variable_of_make_is_one_value(value: str) -> None:
+    told = value.replace("$$", "$")
+    assert sweep_command(f"DATASET={value}", f"RUN={value}") == ["lambda", "--dataset", told, "--run", told]
+    assert sweep_command("SEED=1\n2") == ["lambda", "--seed", "1 2"]
+
+
 def test_every_variable_of_make_is_a_flag_of_every_sweep() -> None:
     settings = ["DATASET=digits", "DATA_DIR=a b", "JOBS=2", "SEED=3", "SCALE=smoke", "RUN=x", "PLAN=1", "RETRY=failed"]
     name, *arguments = sweep_command(*settings, "TRIAL_TIMEOUT=9.5", "PACK_WIDTH=4", "ARGS=--coarse.low '1 2'")

@@ -17,7 +17,7 @@ from pipeline.data.dataset import Dataset, Labels, Outline, Pixels
 from pipeline.data.rotation import Rotation
 from pipeline.data.rows import Float64s, Indices, StandardRows
 from pipeline.errors import require
-from pipeline.spec import DataSpec
+from pipeline.spec import DataSpec, validation_fraction
 
 SEED = 1998
 """Of the permutation. Another seed is another split: no result would compare with those before."""
@@ -82,13 +82,19 @@ def data_spec(
     Raises:
         ConfigError: the fraction is not in (0, 1), or leaves no row to train or to validate on.
     """
-    require(0 < val_fraction < 1, "validation fraction", "must lie between 0 and 1", val_fraction)
+    validation_fraction(val_fraction)
     outline = dataset if isinstance(dataset, Outline) else dataset.outline
     held_out = _held_out(outline)
     rest = outline.n_train - held_out
     n_val = round(val_fraction * rest) if outline.n_val is None else outline.n_val
     n_test = held_out if outline.n_test is None else outline.n_test
     n_train = rest - n_val if outline.n_val is None else rest
+    require(
+        min(n_train, n_val) > 0,
+        "validation fraction",
+        f"must leave rows to train on and to validate on, of the {rest} that are not for testing",
+        val_fraction,
+    )
     return DataSpec(
         name=outline.name,
         digest=outline.digest,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pipeline.report.comparison import PHRASES, POINTS, Contrast, Study, Verdict
 from pipeline.report.escape import Cell
-from pipeline.report.findings import accuracy, listed, percent, seen, sentence
+from pipeline.report.findings import accuracy, all_diverged, listed, percent, seen, sentence
 from pipeline.report.tables import values_of
 from pipeline.spec import CellName
 
@@ -16,10 +16,16 @@ LISTED = 4
 """So many effects of one kind are listed with their sizes; of more the smallest and the largest are given."""
 
 
-def findings(study: Study) -> list[str]:
-    """Return every sentence about a study."""
-    rules = (measured_findings, contrast_findings, flow_findings, chance_findings, lost_findings)
-    return [finding for rule in rules for finding in rule(study)]
+def findings(study: Study, *, measured: bool = True) -> list[str]:
+    """Return every sentence about a study; without what was `measured` of each setting where a table shows that."""
+    rules = (
+        *((measured_findings,) if measured else ()),
+        contrast_findings,
+        flow_findings,
+        chance_findings,
+        lost_findings,
+    )
+    return all_diverged(study.cells.values()) or [finding for rule in rules for finding in rule(study)]
 
 
 def flow_findings(study: Study) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pipeline.records import Chance, TrialRecord
 from pipeline.report.depth_tables import BY, at_ends, shallowest
 from pipeline.report.escape import Cell, Effect, cells, paired_effects
-from pipeline.report.findings import accuracy, batch_norm, listed, percent, seeds, seen, sentence, trained
+from pipeline.report.findings import accuracy, all_diverged, batch_norm, listed, percent, seeds, seen, sentence, trained
 from pipeline.report.tables import shown
 
 
@@ -133,7 +133,7 @@ def lost_findings(study: Study) -> Iterator[str]:
 def findings(study: Study) -> list[str]:
     """Return every sentence about a study."""
     rules = (accuracy_findings, norm_findings, depth_findings, chance_findings, lost_findings)
-    return [finding for rule in rules for finding in rule(study)]
+    return all_diverged(study.cells.values()) or [finding for rule in rules for finding in rule(study)]
 
 
 def _name(study: Study, hidden: str, norm: str) -> str:

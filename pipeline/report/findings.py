@@ -11,6 +11,15 @@ from pipeline.report import style
 from pipeline.report.escape import Cell, Effect
 
 
+def all_diverged(cells: Iterable[Cell]) -> list[str]:
+    """Return what there is to say where every trial diverged, which is one thing; nothing where one did not."""
+    found = list(cells)
+    lost = sum(cell.diverged for cell in found)
+    if not lost or any(cell.n or cell.failed for cell in found):
+        return []
+    return [f"Every trial diverged ({lost} of {lost}), so there is nothing to compare."]
+
+
 def effect(who: str, where: str, difference: Estimate, what: str = "test accuracy") -> str:
     """Return in a sentence what something did to an accuracy, from the paired differences with minus without it.
 

@@ -8,7 +8,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pipeline.inference import SIGNIFICANCE, range_threshold, shares_differ, two_way
 from pipeline.report.escape import BELOW, Cell, compare
-from pipeline.report.findings import accuracy, batch_norm, every, listed, percent, seeds, seen, sentence, trained
+from pipeline.report.findings import (
+    accuracy,
+    all_diverged,
+    batch_norm,
+    every,
+    listed,
+    percent,
+    seeds,
+    seen,
+    sentence,
+    trained,
+)
 
 Column = Sequence[Cell]
 
@@ -19,6 +30,8 @@ def sensitivity(cells: Sequence[Cell]) -> tuple[str, ...]:
     For every initialisation what became of its seeds, and what batch norm did; how far the initialisations lie apart,
     with and without it; where learning began late; and whether batch norm changed how many escaped chance level.
     """
+    if said := all_diverged(cells):
+        return tuple(said)
     scales = _grouped(cells, [cell.initialisation for cell in cells])
     norms = _grouped(cells, [cell.batch_norm for cell in cells])
     sentences = [" ".join([_outcome(row, norms), *_effects(row, norms)]) for row in scales.values()]

@@ -22,8 +22,7 @@ from pipeline.run.engines import Engine, Failure
 from pipeline.run.memory import worker_bytes
 from pipeline.run.plan import Plan, StagePlan
 from pipeline.run.replay import Stored
-from pipeline.run.stage import Search, Stage
-from pipeline.run.sweep import Conclusion, Sweep
+from pipeline.run.stage import Conclusion, Search, Stage, Sweep
 from pipeline.run.task import Task
 from pipeline.spec import NetworkSpec, OptimizerSpec, Pack, TrialSpec, parameter
 from pipeline.train import CURVE_ROWS

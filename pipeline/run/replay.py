@@ -5,9 +5,8 @@ from dataclasses import replace
 
 from pipeline.records import Row
 from pipeline.run.plan import Plan, StagePlan
-from pipeline.run.stage import Stage, StageResult
-from pipeline.run.sweep import Conclusion, Sweep
-from pipeline.spec import DataSpec
+from pipeline.run.stage import Conclusion, Stage, StageResult, Sweep
+from pipeline.spec import DataSpec, validation_fraction
 
 Stored = Callable[[str], dict[tuple[str, str], Row]]
 """The rows that are stored of a stage, by name, by what was run."""
@@ -22,12 +21,16 @@ class UnfinishedError(Exception):
 
 
 def any_rows(
-    _val_fraction: float, opens_test: bool, train_rows: int | None = None, *, shape: tuple[int, ...] = (1, 1, 1)
+    val_fraction: float, opens_test: bool, train_rows: int | None = None, *, shape: tuple[int, ...] = (1, 2**31, 2**31)
 ) -> DataSpec:
     """Return a DataSpec to lead a generator with where there is no data set: `replay` puts in the stored one.
 
     Of that the generator itself may want to know the `shape`: () where rows are no images.
+
+    Raises:
+        ConfigError: `val_fraction` is none of any rows.
     """
+    validation_fraction(val_fraction)
     inputs, n_train = 2**62, train_rows or 2**62  # as many as anybody may ask for
     return DataSpec("unknown", "", inputs, 1, n_train, n_val=1, n_test=int(opens_test), shape=shape)
 

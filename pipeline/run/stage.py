@@ -1,8 +1,8 @@
 """A stage as a value: what is fixed, which settings are asked, how often."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,10 @@ from pipeline.run.space import Space
 from pipeline.spec import Setting, TrialSpec, canonical_json, parameter, positive_integer, with_setting
 
 MOST_SETTINGS = 10_000
-"""Of a search over several parameters: what its samplers propose in seconds."""
+"""Of a search: what its samplers propose in seconds."""
+
+MOST_LOOKED_BACK_AT = 1_000
+"""Of a search whose every round looks at all before it: what that takes grows with their square."""
 
 MOST_TRIALS = 1_000_000
 """Of a stage: what can be planned in minutes, and far more than anybody can wait for."""
@@ -105,7 +108,7 @@ class Search:
     round_size: int
 
     def __post_init__(self) -> None:
-        _check_counts(self.count, self.round_size)
+        check_counts(self.count, self.round_size, looks_back=self.looks_back)
         if not self.looks_back:  # refuses what cannot be enumerated before anything runs
             enumerated(self.sampler, self.searched, self.count, 0)
 
@@ -155,8 +158,7 @@ class SpaceSearch:
     def __post_init__(self) -> None:
         from pipeline.run.proposals import check  # noqa: PLC0415  (Optuna, which bad input need not wait for)
 
-        _check_counts(self.count, self.round_size)
-        require(self.count <= MOST_SETTINGS, WHAT_COUNT, f"must be at most {MOST_SETTINGS:,}", self.count)
+        check_counts(self.count, self.round_size, looks_back=self.looks_back)
         check(self.space, self.sampler, self.count)
 
     @property
@@ -189,9 +191,28 @@ class SpaceSearch:
         return proposed(self.space, self.sampler, [start + size], {}, seed)[start:]
 
 
-def _check_counts(count: int, round_size: int) -> None:
+def check_counts(count: int, round_size: int, *, looks_back: bool) -> None:
+    """Refuse a search for more settings than can be proposed.
+
+    Raises:
+        ConfigError: there are too many, or none.
+    """
     positive_integer(WHAT_COUNT, count)
     positive_integer("settings per round", round_size)
+    most = MOST_LOOKED_BACK_AT if looks_back else MOST_SETTINGS
+    rule = f"must be at most {most:,}{' with a sampler that looks back' if looks_back else ''}"
+    require(count <= most, WHAT_COUNT, rule, count)
+
+
+def check_trials(settings: int, replicates: int, of: str) -> None:
+    """Refuse a stage of more trials than can be planned.
+
+    Raises:
+        ConfigError: there are, or a setting has none.
+    """
+    positive_integer(f"replicates of {of}", replicates)
+    rule = f"must be at most {MOST_TRIALS:,}"
+    require(settings * replicates <= MOST_TRIALS, f"trials of {of}", rule, settings * replicates)
 
 
 @dataclass(frozen=True)
@@ -216,13 +237,10 @@ class Stage:
     prune: float = 0.0
 
     def __post_init__(self) -> None:
-        positive_integer(f"replicates of {self.name}", self.replicates)
+        check_trials(self.proposal.count, self.replicates, f"stage {self.name}")
         check_prune(self.prune, self.fixed.schedule.cycles, self.proposal.together, f"prune of {self.name}")
         if self.prune and self.fixed.data.n_test:
             raise ConfigError(f"stage {self.name} must not prune where it opens the test set, got {self.prune}")
-        require(
-            self.count <= MOST_TRIALS, f"trials of stage {self.name}", f"must be at most {MOST_TRIALS:,}", self.count
-        )
         if self.keeps_networks and not self.fixed.data.n_test:
             raise ConfigError(f"stage {self.name} must have test rows to keep networks, got none")
 
@@ -281,6 +299,12 @@ class StageResult:
             if accuracy is not None:
                 scores[values.index(parameter(record.spec, name)), record.replicate] = accuracy
         return values, scores
+
+
+Conclusion = TypeVar("Conclusion")
+
+Sweep: TypeAlias = Generator[Stage, StageResult, Conclusion]
+"""Yields stages, is sent their results, returns its conclusion."""
 
 
 def means(

@@ -6,12 +6,12 @@ same stages; what is stored already is not computed again.
 """
 
 import shutil
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from pipeline.errors import DataError
 from pipeline.files import make_folder, remove
@@ -20,16 +20,11 @@ from pipeline.run import checkpoints, networks
 from pipeline.run.engines import Engine, Failure
 from pipeline.run.plan import NETWORKS, PENDING, Plan, StagePlan
 from pipeline.run.space import Dimension
-from pipeline.run.stage import Stage, StageResult
+from pipeline.run.stage import Conclusion, Stage, StageResult, Sweep
 from pipeline.run.study import Study
 from pipeline.run.task import Outcome, Task
 from pipeline.run.worker import read_outcome, waiting, work
 from pipeline.spec import DataSpec
-
-Conclusion = TypeVar("Conclusion")
-
-Sweep = Generator[Stage, StageResult, Conclusion]
-"""Yields stages, is sent their results, returns its conclusion."""
 
 
 class Watcher(Protocol):

@@ -20,7 +20,7 @@ from pipeline.spec.network import (
     NetworkSpec,
 )
 from pipeline.spec.parameters import PARAMETERS, Setting, parameter, with_setting
-from pipeline.spec.rules import positive, positive_integer
+from pipeline.spec.rules import positive, positive_integer, validation_fraction
 from pipeline.spec.training import OPTIMIZERS, SCHEDULES, OptimizerSpec, ScheduleSpec
 from pipeline.spec.trial import L2_FACTORS, DataSpec, Pack, TrialSpec, batches
 
@@ -64,5 +64,6 @@ __all__ = [
     "plain",
     "positive",
     "positive_integer",
+    "validation_fraction",
     "with_setting",
 ]

@@ -8,6 +8,9 @@ from pipeline.spec.rules import positive, positive_integer
 SCHEDULES = ("triangular", "constant", "step", "exponential", "cosine")
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw")
 
+MOST_EPOCHS = 10**6
+"""Of a run: far more than anybody can wait for, and steps can still be counted."""
+
 
 @dataclass(frozen=True)
 class ScheduleSpec:
@@ -34,6 +37,8 @@ class ScheduleSpec:
         require(self.eta_min <= self.eta_max, "eta min", "must not exceed eta max", (self.eta_min, self.eta_max))
         positive_integer("step size (epochs)", self.step_size)
         positive_integer("cycles", self.cycles)
+        rule = f"must be at most {MOST_EPOCHS:,}"
+        require(self.epochs <= MOST_EPOCHS, "epochs (twice the step size, times the cycles)", rule, self.epochs)
         self._check_decay()
         cosine = self.kind == "cosine"
         require(cosine or self.warm_up == 0, "warm up", f"belongs to schedule cosine, not to {self.kind}", self.warm_up)

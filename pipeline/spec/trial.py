@@ -95,6 +95,8 @@ class TrialSpec:
         images = len(self.data.shape) == 3
         seen = "" if self.data.components is None else f"{self.data.components} components of "
         require(not drawn or images, "augmentation", "must be of images", f"{seen}the data set {self.data.name}")
+        shift, side = max(self.augment.shift, self.evaluation.augment.shift), max(self.data.shape[1:], default=0)
+        require(not images or shift <= side, "shift", f"must not exceed the {side} pixels of a side", shift)
         often = self.evaluation.per_epoch
         rule = f"must not exceed the {self.steps_per_epoch} steps of an epoch"
         require(often <= self.steps_per_epoch, "estimates per epoch", rule, often)

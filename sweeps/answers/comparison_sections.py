@@ -7,14 +7,7 @@ from matplotlib.figure import Figure
 from pipeline.inference import Estimate
 from pipeline.report.comparison import CLEAN, PHRASES, POINTS, SHIFTED, Contrast, Study, Verdict
 from pipeline.report.comparison_figures import FIGURES
-from pipeline.report.comparison_findings import (
-    chance_findings,
-    contrast_findings,
-    counted_contrasts,
-    flow_findings,
-    lost_findings,
-    measured_findings,
-)
+from pipeline.report.comparison_findings import counted_contrasts, findings
 from pipeline.report.document import Block, Bullets, Picture, Section, Table, Text
 from pipeline.report.findings import listed, percent
 from pipeline.report.tables import values_of
@@ -73,8 +66,7 @@ def sections(answer: Found) -> Sequence[Section]:
     blocks: list[Block] = [Text(" ".join(_what_was_run(answer, told)))]
     shown = len(told.groups) <= LONGEST
     blocks.append(_measured(told) if shown else Text(_left_to("measures", "of each setting")))
-    rules = (contrast_findings, flow_findings, chance_findings, lost_findings)
-    said = [finding for rule in (() if shown else (measured_findings,)) + rules for finding in rule(told)]
+    said = findings(told, measured=not shown)
     blocks += [Bullets(tuple(said))] if said else []
     counted_only = counted_contrasts(told)
     if len(counted_only) > LONGEST:

@@ -18,7 +18,7 @@ from pipeline.report.depth_findings import (
 from pipeline.report.depth_tables import depth_effects, depth_summary
 from pipeline.report.document import Block, Bullets, Picture, Section, Table, Text
 from pipeline.report.escape import initialisation
-from pipeline.report.findings import listed, trained
+from pipeline.report.findings import all_diverged, listed, trained
 from pipeline.run.stage import StageResult
 from sweeps.answers.depth_figures import curves, figure_name, of_network
 from sweeps.answers.grids import diagnosis
@@ -96,7 +96,7 @@ def _told_of(told: Study, more: Sequence[str] = ()) -> Iterator[Block]:
     yield _accuracies(told)
     before, after = (accuracy_findings, norm_findings), (chance_findings, lost_findings)
     parts = [*(rule(told) for rule in before), more, *(rule(told) for rule in after)]
-    yield Bullets(tuple(finding for part in parts for finding in part))
+    yield Bullets(tuple(all_diverged(told.cells.values()) or (finding for part in parts for finding in part)))
 
 
 def _accuracies(told: Study) -> Table:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.inference import SHARE_DIFFERENCE, Estimate, paired_difference
-from pipeline.records import TrialRecord
+from pipeline.records import Status, TrialRecord
 from pipeline.report.findings import listed, percent
 from pipeline.report.style import number
 from pipeline.report.tables import shown
@@ -78,7 +78,8 @@ def reason(answer: Found) -> str:
         f"{len(completed(answer))} completed with every seed."
     ]
     if not conclusion.searched:
-        return f"{words[0]} Nothing is chosen."
+        every = all(record.status is Status.DIVERGED for record in answer.results[0].records)
+        return f"{words[0]} {'Every trial diverged, so nothing' if every else 'Nothing'} is chosen."
     words.append(f"{CONFIRM}: the best {min(config.confirm.finalists, len(conclusion.searched))} again, with fresh")
     words.append(
         f"seeds ({config.confirm.replicates} each) and {answer.results[1].stage.fixed.schedule.epochs} epochs."

@@ -41,6 +41,9 @@ def search_progress(answer: Found) -> Figure:
         lost = places[np.isnan(scores)]
         if len(lost):
             crosses(axes, lost)
+        if len(lost) == len(scores):
+            style.say(axes, "no trial completed")
+            axes.set_ylim(0, 100)
         axes.set_xlim(0, len(scores) + 1)
         axes.set_xlabel("settings, in the order of proposal")
         axes.set_ylabel(ACCURACY)

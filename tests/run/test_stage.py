@@ -172,13 +172,16 @@ def test_only_a_stage_with_test_rows_keeps_networks() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: rig.listed(replicates=0), "replicates of search must be a positive integer, got 0"),
+        (lambda: rig.listed(replicates=0), "replicates of stage search must be a positive integer, got 0"),
         (lambda: Search("lambda", RANGE, "grid", 0, 4), "must be a positive integer, got 0"),
         (lambda: Search("lambda", RANGE, "tpe", 4, 0), "settings per round must be a positive integer, got 0"),
         (lambda: Search("lambda", RANGE, "gird", 4, 4), "sampler must be one of .* did you mean 'grid'"),
         (lambda: Search("lambda", LogRange(0.001, 0.001001), "grid", 9, 4), "must hold 9 values"),
-        (lambda: Search("lambda", RANGE, "grid", 10**12, 4), "must hold 1000000000000 values"),
-        (lambda: Search("lambda", RANGE, "sobol", 10**12, 4), "must hold 1000000000000 values"),
+        (lambda: Search("lambda", RANGE, "grid", 10**12, 4), r"settings .* must be at most 10,000, got 10{12}"),
+        (
+            lambda: Search("lambda", RANGE, "tpe", 1001, 4),
+            "at most 1,000 with a sampler that looks back, got 1001",
+        ),
         (lambda: SpaceSearch(SPACE, "random", 10**6, 4), r"settings .* must be at most 10,000, got 1000000"),
         (lambda: SpaceSearch(SPACE, "tpe", 4, 0), "settings per round must be a positive integer, got 0"),
         (lambda: SpaceSearch(SPACE, "tpes", 4, 4), "sampler must be one of .* did you mean 'tpe'"),

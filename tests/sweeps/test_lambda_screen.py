@@ -8,7 +8,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -197,33 +196,6 @@ def dependent(folder: Path) -> Path:
     arrays["x_train"][:, 5] = arrays["x_train"][:, 4]
     np.savez(folder / "dependent.npz", **arrays)
     return folder / "dependent.npz"
-
-
-REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "negative": ({"screen": -1}, "screen must be a number of principal components, or 0 for none, got -1"),
-    "more than features": (
-        {"screen": 7},
-        "components must not exceed 6, all that 144 training rows of 6 features have, got 7",
-    ),
-    "more than rows": (
-        {"screen": 6, "coarse.val-fraction": 0.97, "batch-size": 2},
-        "components must not exceed 4, all that 5 training rows of 6 features have, got 6",
-    ),
-    "a fraction": ({"screen": 2.5}, "2.5"),
-}
-
-
-@pytest.mark.parametrize("plan", [None, True], ids=["run", "plan"])
-@pytest.mark.parametrize("bad", REFUSED.values(), ids=REFUSED)
-def test_components_that_cannot_be_are_refused_in_one_line_before_anything_is_written(
-    npz: Path, tmp_path: Path, bad: tuple[dict[str, Any], str], plan: bool | None, capsys: Capture
-) -> None:
-    flags, message = bad
-    assert main(rig.lambda_command(npz, tmp_path / "out", plan=plan, **flags)) == 2
-    [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ")
-    assert message in line
-    assert not (tmp_path / "out").exists()
 
 
 def test_more_components_than_the_rows_differ_in_are_refused_before_anything_is_written(

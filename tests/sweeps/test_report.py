@@ -112,26 +112,6 @@ def test_a_file_of_the_users_own_is_called_as_its_run_folders_are(artifacts: Pat
 
 
 @pytest.mark.parametrize(
-    ("dataset", "message"),
-    [
-        (
-            "cifar11",
-            "data set must be one of cifar10, digits, mnist, mnist-t10k, path/to/file.npz, got 'cifar11'; did you mean "
-            "'cifar10'?",
-        ),
-        ("none.npz", "none.npz"),
-    ],
-)
-def test_a_data_set_that_is_not_there_is_one_line_and_leaves_no_trace(
-    dataset: str, message: str, artifacts: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["report", "--dataset", dataset]) == 2
-    [line] = capsys.readouterr().err.splitlines()
-    assert message in line
-    assert not artifacts.exists()
-
-
-@pytest.mark.parametrize(
     ("there", "options", "expected"),
     [
         ([], {}, "cifar10"),
