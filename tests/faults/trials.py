@@ -52,10 +52,10 @@ class Sweeps:
                 np.savez(path, x_train=x[:400], y_train=y[:400], x_test=x[400:], y_test=y[400:])
         return path
 
-    def arguments(self, flavour: str, sweep: str = SWEEP) -> list[str]:
+    def arguments(self, flavour: str, sweep: str = SWEEP, jobs: int = JOBS) -> list[str]:
         """Return the words of the command."""
         own = FLAVOURS[flavour] if sweep == SWEEP else ()
-        return [sweep, "--dataset", str(self.data), "--scale", "smoke", "--jobs", str(JOBS), *own]
+        return [sweep, "--dataset", str(self.data), "--scale", "smoke", "--jobs", str(jobs), *own]
 
     def uninterrupted(self, flavour: str) -> Path:
         """Return the run folder of an uninterrupted sweep, which is made on first use."""

@@ -9,7 +9,7 @@ from case import Case, Setting
 from command import Place, Start
 from invariants import Seen, Trial, run_again, same, see
 from scenes import side_by_side
-from trials import Sweeps
+from trials import JOBS, Sweeps
 
 STAGE = "final"
 """Where the guilty are: nothing that comes later depends on them."""
@@ -78,6 +78,7 @@ class Plot:
     flavour: str
     guilty: Mapping[int, str]
     flags: tuple[str, ...] = ()
+    jobs: int = JOBS
 
 
 LIMIT = ("--trial-timeout", str(TIMEOUT))
@@ -85,7 +86,7 @@ QUICK = (Plot("packs", {0: "poison trial: SIGKILL", 3: "hung trial: in Python"},
 PLOTS = (
     *QUICK,
     Plot("packs", {1: "hung trial: in C", 2: "worker out of memory"}, LIMIT),
-    Plot("packs", {0: "hung trial: in Python", 2: "worker out of memory"}, (*LIMIT, "--jobs", "1")),  # all of a lambda
+    Plot("packs", {0: "hung trial: in Python", 2: "worker out of memory"}, LIMIT, jobs=1),  # all of a lambda
     Plot("legs", {0: "poison trial: SIGSEGV"}),
     Plot("legs", {0: "hung trial: in C"}, LIMIT),
 )
@@ -103,7 +104,7 @@ def _played(sweeps: Sweeps, index: int, plot: Plot) -> Iterator[Case]:
     """Run a sweep with guilty trials, then again without guilt, asking for a retry."""
     place = Place(sweeps.folder / f"plot-{index}")
     reference = see(sweeps.uninterrupted(plot.flavour)).records
-    arguments = sweeps.arguments(plot.flavour)
+    arguments = sweeps.arguments(plot.flavour, jobs=plot.jobs)
     first = place.finish(*arguments, *plot.flags, evil=_evil(place, plot))
     left = see(place.artifacts)
     second = place.finish(*arguments, "--retry", "failed")
