@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.inference import INTERVAL_LEVEL, SHARE, Estimate, Interval, interval_rule, mean_interval, two_way
+from pipeline.inference import INTERVAL_LEVEL, SHARE, Interval, interval_rule, mean_interval, two_way
 from pipeline.records import Status, TrialRecord
 from pipeline.report.document import Block, Bullets, Picture, Section, Table, Text
 from pipeline.report.findings import accuracy, effect, percent
@@ -251,7 +251,7 @@ def _tests(best: Mapping[str, Any]) -> Iterator[str]:
     for name, difference in best["differences"].items():
         role = name.removeprefix("chosen - ")
         who = f"choosing lambda = {number(best['lambda'])} rather than {number(by_role[role]['lambda'])} ({role})"
-        yield effect(who, "of the final network", Estimate(**difference))
+        yield effect(who, "of the final network", estimated(difference))
     yield from notes(by_role)
     if best["tested_before"]:
         yield _opened_before(best)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.inference import Estimate
 from pipeline.records import Status
 from pipeline.report.findings import accuracy, effect, listed, percent
 from pipeline.report.style import number
@@ -43,7 +42,7 @@ def findings(answer: Found, best: Mapping[str, Any]) -> Iterator[str]:
 def _bought(answer: Found, best: Mapping[str, Any]) -> Iterator[str]:
     """Yield whether the search bought anything."""
     for difference in best["differences"].values():
-        yield effect("choosing the winner rather than the default", "of the final networks", Estimate(**difference))
+        yield effect("choosing the winner rather than the default", "of the final networks", estimated(difference))
     tested = best["test_accuracy_by_role"]["default"]
     yield f"The default is {described(answer.conclusion.roles['default'])}; {_reached(tested)}."
 

@@ -35,13 +35,13 @@ def reached_by(trials: Sequence[TrialRecord], n_test: int) -> dict[str, Any]:
 
 
 def differences(pairs: Mapping[str, Pairs]) -> dict[str, dict[str, Any]]:
-    """Return the mean paired difference of the test accuracies of two settings, by name, where a pair completed."""
+    """Return the paired difference of the test accuracies of two settings, by name; without a pair its mean is None."""
     estimates = {name: paired_difference(one, other, SHARE_DIFFERENCE) for name, (one, other) in pairs.items()}
-    return {name: asdict(estimate) for name, estimate in estimates.items() if estimate.n}
+    return {name: asdict(each) | {"mean": each.mean if each.n else None} for name, each in estimates.items()}
 
 
 def estimated(tested: Mapping[str, Any]) -> Estimate:
-    """Return the estimate that `reached_by` wrote down."""
+    """Return the estimate that `reached_by` or `differences` wrote down."""
     mean = nan if tested["mean"] is None else tested["mean"]
     return Estimate(tested["n"], mean, tested["sd"], tested["low"], tested["high"])
 

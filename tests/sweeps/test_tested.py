@@ -11,7 +11,8 @@ def test_differences_are_means_over_the_pairs_that_completed() -> None:
     assert (found["a - b"]["n"], found["a - b"]["mean"]) == (2, pytest.approx(0.375))
 
 
-def test_where_no_pair_completed_there_is_no_difference() -> None:
+def test_where_no_pair_completed_the_difference_has_no_mean_that_a_file_could_not_hold() -> None:
     assert differences({"a - b": ([0.5, None], [None, 0.25]), "a - c": ([0.5, None], [0.25, None])}) == {
-        "a - c": {"n": 1, "mean": 0.25, "sd": None, "low": None, "high": None}
+        "a - b": {"n": 0, "mean": None, "sd": None, "low": None, "high": None},
+        "a - c": {"n": 1, "mean": 0.25, "sd": None, "low": None, "high": None},
     }
