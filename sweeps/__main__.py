@@ -144,12 +144,17 @@ def _silence(stream: TextIO) -> None:
 
 def command() -> NoReturn:
     """Run main as a process of its own."""
+    code = 0
+
+    def leave() -> None:
+        """Leave a stopped process as it is: Python has died of taking half-made imports apart."""
+        if code > STOPPED:
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
+            os._exit(code)
+
+    atexit.register(leave)  # the first one, so that it is called last: joblib has things to give back
     code = main(to_the_end=True)
-    if code > STOPPED:  # perhaps within an import, whose half-made modules Python dies of where it takes them apart
-        atexit._run_exitfuncs()  # joblib's, who has semaphores to give back
-        with contextlib.suppress(OSError):
-            sys.stdout.flush()
-        os._exit(code)
     sys.exit(code)
 
 

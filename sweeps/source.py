@@ -49,9 +49,10 @@ class Source:
 
         Raises:
             ConfigError: the training rows have fewer principal components than are wanted.
+            DataError: a row is not finite once it is standardised.
         """
         if self.dataset is not None:
-            data.check_components(self.dataset, spec, self.cache, tell)
+            data.check_rows(self.dataset, spec, self.cache, tell)
 
     def prepared(self, spec: DataSpec) -> Path:
         """Return the folder of the standardised rows, written on first use."""

@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -15,6 +16,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 AGAIN = 0.01
 """Seconds after which a signal is sent again that came where nothing can be raised."""
+
+ECHO = 0.05
+"""Seconds within which a second signal is the first one once more: timeout(1) sends it to the command and its group."""
 
 
 class Terminated(BaseException):
@@ -44,14 +48,17 @@ class Stopping:
 
     def __init__(self) -> None:
         self.by: signal.Signals | None = None
+        self.when = 0.0
         self.otherwise = sys.unraisablehook
 
     def arrived(self, number: int, _: FrameType | None) -> None:
         """Unwind what is being done, or end the process if that is being unwound already."""
         if self.by is not None:
+            if time.monotonic() < self.when + ECHO:
+                return
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
-        self.by = signal.Signals(number)
+        self.by, self.when = signal.Signals(number), time.monotonic()
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
     def swallowed(self, what: "UnraisableHookArgs") -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.data import cifar10, digits, mnist, npz
 from pipeline.data.bar import DownloadBar
-from pipeline.data.cache import check_components, open_split, prepare
+from pipeline.data.cache import check_rows, open_split, prepare
 from pipeline.data.dataset import Dataset, Outline
 from pipeline.data.download import NoNetworkError, Progress
 from pipeline.data.entry import DEFAULT_FOLDER, Bundled, NotDownloadedError, Published, Request
@@ -27,7 +27,7 @@ __all__ = [
     "Split",
     "as_images",
     "called",
-    "check_components",
+    "check_rows",
     "data_spec",
     "load",
     "open_split",

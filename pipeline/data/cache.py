@@ -7,6 +7,7 @@ Another number of axes finds its own: 7 seconds on CIFAR-10, where a thousand ax
 import fcntl
 import hashlib
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -68,6 +69,7 @@ def prepare(dataset: Dataset, spec: DataSpec, cache: Path) -> Path:
 
     Raises:
         ConfigError: `spec` is not about `dataset`, or wants more components than there are.
+        DataError: a row is not finite once it is standardised.
         HostError: `cache` is not writable, or the disk is full.
     """
     require(
@@ -104,24 +106,36 @@ def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def check_components(
-    dataset: Dataset, spec: DataSpec, cache: Path, tell: Callable[[str], None] = lambda _: None
-) -> None:
-    """Refuse, before anything is written, what `prepare` would refuse: more components than the training rows have.
+def check_rows(dataset: Dataset, spec: DataSpec, cache: Path, tell: Callable[[str], None] = lambda _: None) -> None:
+    """Refuse, before anything is written, what `prepare` would refuse; what is there already is not looked at again.
 
     `tell` is told in a line if that takes long.
 
     Raises:
-        ConfigError: they have fewer.
+        ConfigError: the training rows have fewer components than are wanted.
+        DataError: a row is not finite once it is standardised.
     """
-    if spec.components is not None and not is_whole(folder_of(spec, cache)):
+    if is_whole(folder_of(spec, cache)):
+        return
+    if spec.components is not None:
         tell(f"finding the first {spec.components:,} principal components of {spec.n_train:,} training rows")
         _rotation(dataset, spec)
+    if not dataset.as_bytes:
+        _check_finite(dataset, spec)
+
+
+@lru_cache(maxsize=4)
+def _check_finite(dataset: Dataset, spec: DataSpec) -> None:
+    """Standardise the rows of a split, and throw them away."""
+    parts = list(rows_of(dataset, spec))
+    mean, std = moments(*parts[0][1::2])
+    for _, x, _, indices in parts:
+        deque(standardised(x, indices, mean, std), maxlen=0)
 
 
 @lru_cache(maxsize=1)
 def _rotation(dataset: Dataset, spec: DataSpec) -> Rotation:
-    """Return the principal axes of the training rows; kept from `check_components` to `prepare`."""
+    """Return the principal axes of the training rows; kept from `check_rows` to `prepare`."""
     _, x, _, indices = next(rows_of(dataset, spec))
     return principal_axes(standardised(x, indices, *moments(x, indices), AT_ONCE), spec.columns)
 
@@ -201,7 +215,7 @@ def _map(path: Path) -> npt.NDArray[Any]:
 
 
 def _describe(folder: Path) -> _Description:
-    return from_json((folder / _DESCRIPTION).read_text(), _Description)
+    return from_json((folder / _DESCRIPTION).read_bytes().decode(errors="replace"), _Description)
 
 
 def _write(dataset: Dataset, wanted: _Description, folder: Path) -> None:

@@ -4,22 +4,18 @@ The binary, python and matlab versions, as extracted folders or as the archives 
 against the published sums and then streamed, never extracted. All forms of the same images give the same digest.
 """
 
-import io
-import tarfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
+from pipeline.data import tar
 from pipeline.data.archive import Archive
 from pipeline.data.dataset import NOT_HERE, Dataset, Outline
 from pipeline.data.entry import MissingError, Published, Warn
+from pipeline.data.matlab import read_arrays
 from pipeline.data.pickles import read_batch
 from pipeline.errors import DataError
 from pipeline.files import unreadable
@@ -34,21 +30,12 @@ URL = "https://www.cs.toronto.edu/~kriz/"
 
 _BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
 
-_MALFORMED_MATLAB = (
-    IndexError,
-    KeyError,
-    MatReadError,
-    MemoryError,
-    NameError,  # a slip of scipy's reader
-    OSError,
-    OverflowError,
-    TypeError,
-    ValueError,
-    zlib.error,
-)
-"""What `loadmat` raises on damaged files."""
-
 Batch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
+
+
+def most_bytes(rows: int) -> int:
+    """Return how many bytes a batch may have in any layout: twice its pixels, and room for what is said of them."""
+    return 2 * rows * (1 + PIXELS) + (1 << 16)
 
 
 def parse_binary(raw: bytes, where: str, rows: int) -> Batch:
@@ -69,7 +56,7 @@ def parse_python(raw: bytes, where: str, rows: int) -> Batch:
     Raises:
         DataError: it is damaged, or asks for more than arrays.
     """
-    pixels, labels = read_batch(raw, where)
+    pixels, labels = read_batch(raw, where, rows)
     return _of_size(pixels, np.array(labels, np.int64), where, rows)
 
 
@@ -79,15 +66,11 @@ def parse_matlab(raw: bytes, where: str, rows: int) -> Batch:
     Raises:
         DataError: it is damaged or lacks them.
     """
-    try:
-        content = loadmat(cast(Any, io.BytesIO(raw)), variable_names=("data", "labels"))
-        pixels, labels = content["data"], content["labels"]
-    except _MALFORMED_MATLAB as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{where} must be a MATLAB 5 file with data and labels, got {reason}") from error
-    if not (isinstance(labels, np.ndarray) and labels.dtype.kind in "iu"):
-        raise DataError(f"{where} must hold integer labels, got {getattr(labels, 'dtype', type(labels))}")
-    return _of_size(pixels, labels.ravel().astype(np.int64), where, rows)
+    arrays = read_arrays(raw, where, ("data", "labels"), most_bytes(rows))
+    labels = arrays["labels"]
+    if labels.dtype.kind not in "iu":
+        raise DataError(f"{where} must hold integer labels, got {labels.dtype}")
+    return _of_size(arrays["data"], labels.ravel().astype(np.int64), where, rows)
 
 
 def _of_size(pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], where: str, rows: int) -> Batch:
@@ -179,7 +162,8 @@ def read(source: Source, rows: int = ROWS) -> Dataset:
     y = np.empty(len(x), np.int64)
     missing = set(source.layout.files)
     try:
-        for file, raw in _archived(source) if source.path.is_file() else _extracted(source):
+        stored = _archived if source.path.is_file() else _extracted
+        for file, raw in stored(source, most_bytes(rows)):
             where = str(source.path / file)
             pixels, labels = source.layout.parse(raw, where, rows)
             wrong = labels[(labels < 0) | (labels >= len(CLASSES))]
@@ -188,28 +172,28 @@ def read(source: Source, rows: int = ROWS) -> Dataset:
             place = source.layout.files.index(file) * rows
             x[place : place + rows], y[place : place + rows] = pixels, labels
             missing.discard(file)
-    except PermissionError as error:
-        raise unreadable(Path(error.filename), error) from error
+    except OSError as error:
+        raise unreadable(Path(error.filename or source.path), error) from error
     if missing:
         raise DataError(f"{source.path} must hold all {len(_BATCHES)} batches, got none called {min(missing)}")
     train = len(x) - rows
     return Dataset("cifar10", CLASSES, x[:train], y[:train], x_test=x[train:], y_test=y[train:], shape=SHAPE)
 
 
-def _extracted(source: Source) -> Iterator[tuple[str, bytes]]:
+def _extracted(source: Source, most: int) -> Iterator[tuple[str, bytes]]:
     for file in source.layout.files:
-        if (source.path / file).is_file():
-            yield file, (source.path / file).read_bytes()
+        path = source.path / file
+        if path.is_file():
+            if path.stat().st_size > most:
+                raise DataError(f"{path} must hold at most {most:,} bytes, got {path.stat().st_size:,}")
+            yield file, path.read_bytes()
 
 
-def _archived(source: Source) -> Iterator[tuple[str, bytes]]:
+def _archived(source: Source, most: int) -> Iterator[tuple[str, bytes]]:
     source.layout.archive.verify(source.path)
     wanted = {f"{source.layout.folder}/{file}": file for file in source.layout.files}
-    with tarfile.open(source.path, "r|gz") as archive:
-        for member in archive:
-            content = archive.extractfile(member) if member.name in wanted else None
-            if content is not None:
-                yield wanted[member.name], content.read()
+    for name, raw in tar.members(source.path, wanted, most):
+        yield wanted[name], raw
 
 
 def _load(folder: Path, _warn: Warn) -> Dataset:

@@ -1,13 +1,15 @@
 """Fetches an archive over HTTP: interrupted downloads go on where they stopped, and only a verified file gets its name.
 
 While it is incomplete the file is called ``<name>.part``; ``<name>.part.etag`` beside it says which version of the
-server's file it was begun from (empty where the server does not say).
+server's file it was begun from (empty where the server does not say). It may be torn: then it names no version of
+that file, and the download starts over.
 """
 
 import contextlib
 import http.client
 import os
 import queue
+import re
 import shutil
 import ssl
 import threading
@@ -19,12 +21,15 @@ from pathlib import Path
 
 from pipeline.data.archive import Archive
 from pipeline.errors import DataError, HostError
-from pipeline.files import lock, make_folder, sync_folder, unwritable, write_text
+from pipeline.files import lock, make_folder, sync_folder, unwritable
 
 PATIENCE = 10.0
 """Seconds without an answer, or without a byte, after which the network counts as absent or stalled."""
 
 _CHUNK = 1 << 18
+
+_ETAG = re.compile(r'(W/)?"[!#-~]{0,1000}"')
+"""A version as servers spell it (RFC 9110, section 8.8.3), in ASCII and of a length that they take back."""
 
 Progress = Callable[[int, int], None]
 """Told (bytes on disk, bytes of the whole file) after every chunk."""
@@ -82,13 +87,16 @@ class _Download:
     def run(self) -> Path:
         if self.size() > self.archive.size:
             self.forget()
-        found = self.size()
+        found, begun_anew = self.size(), False
         while (before := self.size()) < self.archive.size:
             try:
                 self.request(before)
             except _OutdatedError as error:
                 if before == 0:
                     raise HostError(f"{self.url} must be sent from its start, got another part") from error
+                if begun_anew:  # servers that disagree, perhaps, and cut every answer: there is no end to that
+                    raise HostError(f"{self.url} must stay the same file until it is here, got another") from error
+                begun_anew = True
                 self.forget()
             except (_BrokenOffError, NoNetworkError) as error:
                 if isinstance(error, NoNetworkError) and self.size() == found:
@@ -115,11 +123,16 @@ class _Download:
         self.part.unlink(missing_ok=True)
         self.etag.unlink(missing_ok=True)
 
+    def begun_from(self) -> str:
+        """Return which version of the server's file the part is of; "" where that is not known."""
+        version = self.etag.read_text("ascii", errors="replace") if self.etag.exists() else ""
+        return version if _ETAG.fullmatch(version) else ""
+
     def request(self, offset: int) -> None:
         """Ask for the bytes from `offset` on, and keep what comes."""
         headers = {"Range": f"bytes={offset}-"} if offset else {}
-        if offset and self.etag.exists():
-            headers["If-Range"] = self.etag.read_text()
+        if offset and (version := self.begun_from()):
+            headers["If-Range"] = version
         with contextlib.closing(self.answer(headers)) as response:
             self.check(response, offset)
             try:
@@ -153,12 +166,14 @@ class _Download:
             error.close()
             if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 return _OutdatedError()
-            return HostError(f"{self.url} must be served, got {error.code} {error.reason}")
+            return HostError(f"{self.url} must be served, got {error.code} {_line(error.reason)}")
         reason = getattr(error, "reason", error)
         if isinstance(reason, ssl.SSLError):
             return HostError(f"{self.url} must have a valid certificate, got {reason}")
         if isinstance(error, OSError | http.client.HTTPException):
-            return NoNetworkError(f"{self.url} must be reachable, got {reason}")
+            return NoNetworkError(f"{self.url} must be reachable, got {_line(reason)}")
+        if isinstance(error, ValueError):
+            return HostError(f"{self.url} must lead to an address, got {error}")
         return error
 
     def check(self, response: http.client.HTTPResponse, offset: int) -> None:
@@ -167,8 +182,7 @@ class _Download:
             raise HostError(f"{self.url} must be served as an archive, got a web page (a login page of the network?)")
         if response.status == HTTPStatus.PARTIAL_CONTENT:
             rest = f"bytes {offset}-{self.archive.size - 1}/{self.archive.size}"
-            begun_from = self.etag.read_text() if self.etag.exists() else ""
-            if response.headers["Content-Range"] != rest or response.headers.get("ETag", "") != begun_from:
+            if response.headers["Content-Range"] != rest or _version(response) != self.begun_from():
                 raise _OutdatedError
         elif (length := response.headers["Content-Length"]) not in (None, str(self.archive.size)):
             raise DataError(f"{self.url} must be {self.archive.size:,} bytes long, got {length}")
@@ -177,7 +191,7 @@ class _Download:
         """Write what comes after the first `done` bytes of the part file."""
         with self.part.open("ab" if done else "wb") as file:
             if not done:
-                write_text(self.etag, response.headers.get("ETag", ""))
+                self.etag.write_text(_version(response))
             while chunk := self.next_chunk(response):
                 done += file.write(chunk)
                 if done > self.archive.size:
@@ -196,3 +210,14 @@ class _Download:
             raise _BrokenOffError(f"nothing came for {self.timeout:g} s") from error
         except (OSError, http.client.HTTPException) as error:
             raise _BrokenOffError(str(error)) from error
+
+
+def _line(reason: object) -> str:
+    """Return what urllib or a server says, in one line."""
+    return " ".join(str(reason).split())
+
+
+def _version(response: http.client.HTTPResponse) -> str:
+    """Return which version of the file a server says that it sends; "" where it does not say."""
+    version = str(response.headers.get("ETag", ""))
+    return version if _ETAG.fullmatch(version) else ""

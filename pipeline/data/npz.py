@@ -4,8 +4,6 @@ x_* are rows (B, D) or images (B, H, W), (B, channels, H, W) or (B, H, W, channe
 row. ``classes``, if given, holds the names of the classes in order. Nothing in the file is ever unpickled.
 """
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.dataset import Dataset, Labels, Pixels
+from pipeline.data.zipped import DamagedError, read_arrays
 from pipeline.errors import ConfigError, DataError, nearest
 from pipeline.files import unreadable
 
@@ -57,23 +56,13 @@ def load(path: Path) -> Dataset:
 
 def _arrays(path: Path) -> Mapping[str, Array]:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return {key: stored[key] for key in stored.files}
+        return read_arrays(path)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise ConfigError(f"data set must be an existing .npz file, got {str(path)!r}") from error
-    except PermissionError as error:
+    except OSError as error:
         raise unreadable(path, error) from error
-    except (
-        EOFError,
-        KeyError,
-        NotImplementedError,
-        OSError,
-        TypeError,  # a single array in .npy format cannot be opened like an archive
-        ValueError,  # also where an array holds Python objects
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise DataError(f"{path} must be an .npz of plain arrays, got {' '.join(str(error).split())}") from error
+    except DamagedError as error:
+        raise DataError(f"{path} must be an .npz of plain arrays, got {error}") from error
 
 
 def _check_keys(path: Path, arrays: Mapping[str, Array]) -> None:
@@ -103,7 +92,8 @@ def _rows(what: str, x: Array) -> tuple[Pixels, tuple[int, ...]]:
     elif x.ndim == 4 and x.shape[1] in _CHANNELS:
         shape = x.shape[1:]
     if x.dtype != np.uint8:
-        x = x.astype(np.float32 if x.dtype.kind == "b" or x.dtype.itemsize <= 2 else np.float64, order="C")
+        with np.errstate(over="ignore"):  # of a wider type: infinite then, which is refused
+            x = x.astype(np.float32 if x.dtype.kind == "b" or x.dtype.itemsize <= 2 else np.float64, order="C")
     return np.ascontiguousarray(x.reshape(len(x), -1)), shape
 
 
@@ -112,6 +102,8 @@ def _labels(what: str, y: Array) -> Labels:
         raise DataError(f"{what} must hold integer labels, got {y.dtype}")
     if y.ndim != 1 and not (y.ndim == 2 and y.shape[1] == 1):
         raise DataError(f"{what} must be one label per row, got the shape {y.shape}")
+    if y.size and y.max() > np.iinfo(np.int64).max:
+        raise DataError(f"{what} must hold labels below 2**63, got {y.max()}")
     return y.ravel().astype(np.int64)
 
 

@@ -89,6 +89,12 @@ def data_spec(
     n_val = round(val_fraction * rest) if outline.n_val is None else outline.n_val
     n_test = held_out if outline.n_test is None else outline.n_test
     n_train = rest - n_val if outline.n_val is None else rest
+    require(
+        min(n_train, n_val) > 0,
+        "validation fraction",
+        f"must leave rows to train on and to validate on, of the {rest} that are not for testing",
+        val_fraction,
+    )
     return DataSpec(
         name=outline.name,
         digest=outline.digest,

@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline.data.dataset import Pixels
 from pipeline.data.rows import ByteRows, Float64s, Floats, Indices, inverse
+from pipeline.errors import DataError
 
 CHUNK = 512
 """Rows at a time, so that memory stays bounded."""
@@ -27,10 +28,23 @@ def moments(x: Pixels, indices: Indices) -> tuple[Float64s, Float64s]:
 
 
 def standardise(x: Pixels, mean: Float64s, std: Float64s) -> Floats:
-    """Return (x - mean) / std as float32 (B, D), and 0 where std is 0; of bytes, what ByteRows makes of them."""
+    """Return (x - mean) / std as float32 (B, D), and 0 where std is 0; of bytes, what ByteRows makes of them.
+
+    Raises:
+        DataError: a value is no number of float32 then: its feature hardly varies in the training rows.
+    """
     if x.dtype == np.uint8:
         return np.asarray(ByteRows.of(x.astype(np.uint8, copy=False), mean, std))
-    return ((x - mean) * inverse(std)).astype(np.float32)
+    with np.errstate(over="ignore"):  # refused below
+        rows = ((x - mean) * inverse(std)).astype(np.float32)
+    wrong = np.argwhere(~np.isfinite(rows))
+    if wrong.size:
+        feature = wrong[0][1]
+        got = f"{x[tuple(wrong[0])]:.3g} in feature {feature}"
+        raise DataError(
+            f"rows must be finite once standardised (- {mean[feature]:.3g}, / {std[feature]:.3g}), got {got}"
+        )
+    return rows
 
 
 def standardised(

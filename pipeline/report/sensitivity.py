@@ -127,8 +127,8 @@ def _loss_limits(
     complete = [record for record in records if record.status is Status.COMPLETE] or records
     losses = np.array([loss for record in complete for loss in series[id(record)][1] if math.isfinite(loss)])
     low, high = losses.min(initial=0.95 * chance_loss), losses.max(initial=1.05 * chance_loss)
-    top = min(float(high), HIGHEST * chance_loss)
-    margin = 0.06 * (top - float(low))
+    top = min(float(high), HIGHEST * chance_loss or math.inf)  # 0 where all rows are of one class
+    margin = 0.06 * (top - float(low) or 1)
     return max(float(low) - margin, 0.0), top + margin, top < high
 
 

@@ -1,25 +1,18 @@
 """Arrays by name in one .npz file: written whole, noticed to be damaged, and nothing in it is ever executed."""
 
-import io
-import struct
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import read_array
 from numpy.typing import NDArray
 
+from pipeline.data.zipped import DamagedError, read_arrays
 from pipeline.files import atomic
 
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile)
-"""What zipfile and NumPy raise about bytes that are not as they were written."""
+__all__ = ["DamagedError", "read", "write"]
 
-
-class DamagedError(Exception):
-    """A file is missing or not as it was written; says what was found instead."""
+_MEMBERS = "members"
 
 
 def write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -32,17 +25,15 @@ def read(path: Path) -> dict[str, NDArray[Any]]:
     """Return what `write` wrote to `path`.
 
     Raises:
-        DamagedError: the file is missing or damaged.
+        DamagedError: the file is missing or damaged, or somebody else's.
     """
     try:
-        with zipfile.ZipFile(path) as archive:  # which verifies checksums, unlike np.load, where it reads to the end
-            arrays = {
-                name.removesuffix(".npy"): read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
-                for name in archive.namelist()
-            }
-        members = set(arrays.pop("members").tolist())
-        if members != set(arrays):
-            raise ValueError(f"not all of {sorted(members)}")
-    except _DAMAGE as error:
+        arrays = read_arrays(path)
+    except OSError as error:
         raise DamagedError(str(error)) from error
+    if _MEMBERS not in arrays:
+        raise DamagedError("no list of its arrays")
+    members = sorted(map(str, arrays.pop(_MEMBERS).ravel().tolist()))
+    if members != sorted(arrays):
+        raise DamagedError(f"not all of {members}")
     return arrays

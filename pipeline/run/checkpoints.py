@@ -89,16 +89,13 @@ def read(task: Task) -> Standing | None:
         raise DataError(f"{path} must be a checkpoint of an interrupted run, got {error}") from error
     if about.key != task.key:
         raise DataError(f"{path} must be the checkpoint of pack {task.key}, got that of {about.key}")
-    network = Network(task.trials.trials[0].network, _of(PARAMETER, stored), _moments(AVERAGE, stored))
-    checkpoint = Checkpoint(
-        about.trials,
-        about.epoch,
-        about.step,
-        network,
-        _of(OPTIMIZER, stored),
-        _moments(ESTIMATED, stored),
-        about.generators,
-    )
+    try:
+        averages, estimated = _moments(AVERAGE, stored), _moments(ESTIMATED, stored)
+    except (KeyError, ValueError) as error:
+        raise DataError(f"{path} must hold means with their variances, got {error}") from error
+    network = Network(task.trials.trials[0].network, _of(PARAMETER, stored), averages)
+    optimizer = _of(OPTIMIZER, stored)
+    checkpoint = Checkpoint(about.trials, about.epoch, about.step, network, optimizer, estimated, about.generators)
     return Standing(checkpoint, about.outcome, about.tails)
 
 

@@ -11,6 +11,7 @@ import multiprocessing.resource_tracker
 import os
 import re
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -43,6 +44,9 @@ NOISE = (
     r"\d+ tasks (have been successfully executed|which were still being processed)",  # joblib, when closed early
 )
 """Openings of the warnings of joblib and loky that tell a user nothing."""
+
+TRACKER = "ignore:resource_tracker"
+"""Python's option for the process that gives back the semaphores of a driver which stops early, and tells of it."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -268,6 +272,8 @@ def _interrupts_held() -> Iterator[None]:
 
     (A handler installed by the worker itself would leave it half a second, while it imports, to die with a traceback.)
     """
+    if TRACKER not in sys.warnoptions:
+        sys.warnoptions.append(TRACKER)
     multiprocessing.resource_tracker.ensure_running()  # else started below, where it lifts the mask (until 3.12)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -45,7 +45,7 @@ def from_json(text: str, kind: type[Value]) -> Value:
     """
     try:
         value = msgspec.convert(_renamed(json.loads(text), "lambda", "lambda_"), kind)
-    except (ValueError, ConfigError) as error:
+    except (ValueError, RecursionError, ConfigError) as error:
         raise DataError(f"stored {kind.__name__} must match its schema, got {error}") from error
     _complete(value)
     return value

@@ -1,5 +1,6 @@
 """Writes tiny CIFAR-10s in the official layouts: the same images in each, a few rows per batch."""
 
+import gzip
 import hashlib
 import io
 import pickle
@@ -64,7 +65,7 @@ def python2(pixels: np.ndarray, labels: np.ndarray) -> bytes:
 def matlab(pixels: np.ndarray, labels: np.ndarray) -> bytes:
     file = io.BytesIO()
     savemat(file, {"batch_label": "a batch", "labels": labels[:, None], "data": pixels})
-    return file.getvalue()
+    return b"MATLAB 5.0 MAT-file".ljust(116) + file.getvalue()[116:]  # without the time
 
 
 WRITERS = [(BINARY, binary), (PYTHON, python3), (PYTHON, python2), (MATLAB, matlab)]
@@ -78,16 +79,23 @@ def write_folder(folder: Path, layout: Layout, writer) -> Path:
     return folder
 
 
-def write_archive(folder: Path, layout: Layout, writer) -> Layout:
-    """Write the archive of `layout` into `folder`; return the layout with the archive's own size and sums."""
-    path = folder / layout.archive.name
-    with tarfile.open(path, "w:gz") as archive:
+def archive_of(layout: Layout, writer) -> bytes:
+    """Return an archive with the names of `layout`."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         for number, file in [(9, "readme.html"), *enumerate(layout.files)]:
             content = writer(*batch(number))
             member = tarfile.TarInfo(f"{layout.folder}/{file}")
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-    return replace(layout, archive=describe(layout.archive.name, path.read_bytes()))
+    return gzip.compress(buffer.getvalue(), mtime=0)
+
+
+def write_archive(folder: Path, layout: Layout, writer) -> Layout:
+    """Write the archive of `layout` into `folder`; return the layout with the archive's own size and sums."""
+    content = archive_of(layout, writer)
+    (folder / layout.archive.name).write_bytes(content)
+    return replace(layout, archive=describe(layout.archive.name, content))
 
 
 def describe(name: str, content: bytes) -> Archive:

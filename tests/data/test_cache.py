@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.data import cache, digits
 from pipeline.data import standardise as module
-from pipeline.data.cache import is_whole, open_split, prepare
+from pipeline.data.cache import check_rows, is_whole, open_split, prepare
 from pipeline.data.dataset import Dataset
 from pipeline.data.split import data_spec
 from pipeline.data.standardise import moments, standardise
@@ -303,3 +303,26 @@ def test_a_cache_that_cannot_be_written_is_the_hosts_fault(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(HostError, match="must be writable"):
         prepare(DATASET, SPEC, tmp_path / "file")
+
+
+def test_a_row_that_is_not_finite_once_standardised_is_refused_with_its_feature_and_nothing_is_left(tmp_path):
+    x = np.random.default_rng(0).normal(size=(8, 3))
+    x[:, 1] *= 1e-30
+    far = np.array([[0.0, 0.0, 0.0], [0.0, 1e30, 0.0]])
+    dataset = Dataset("toy", ("a", "b"), x, np.arange(8) % 2, x_val=far, y_val=np.arange(2))
+    spec = data_spec(dataset, 0.5, opens_test=False)
+    for refused in (check_rows, prepare):
+        with pytest.raises(DataError, match=r"^rows must be finite once standardised .*, got 1e\+30 in feature 1$"):
+            refused(dataset, spec, tmp_path)
+        assert [path for path in tmp_path.iterdir() if path.is_dir() and not path.name.startswith(".")] == []
+
+
+def test_rows_are_checked_once_and_bytes_not_at_all(tmp_path, monkeypatch):
+    passes = []
+    monkeypatch.setattr(cache, "standardised", lambda *arguments: passes.append(arguments) or iter(()))
+    check_rows(DATASET, SPEC, tmp_path)
+    assert passes == []
+    floats = replace(DATASET, x_train=DATASET.x_train.astype(np.float64), x_test=DATASET.x_test.astype(np.float64))
+    for _ in range(2):
+        check_rows(floats, data_spec(floats, 0.25, opens_test=True), tmp_path)
+    assert len(passes) == 3  # train, val, test

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_cache import contents, damage
 
-from pipeline.data import cache, check_components
+from pipeline.data import cache, check_rows
 from pipeline.data.cache import folder_of, is_whole, open_split, prepare
 from pipeline.data.dataset import Dataset
 from pipeline.data.split import data_spec
@@ -72,14 +72,14 @@ def test_the_axes_are_found_once_for_the_check_and_the_rows_and_never_again(tmp_
         return found(*arguments)
 
     monkeypatch.setattr(cache, "principal_axes", counted)
-    check_components(DATASET, SPEC, tmp_path)
+    check_rows(DATASET, SPEC, tmp_path)
     assert not list(tmp_path.iterdir())
     prepare(DATASET, SPEC, tmp_path)
     assert len(calls) == 1
     cache._rotation.cache_clear()
-    check_components(DATASET, SPEC, tmp_path)
+    check_rows(DATASET, SPEC, tmp_path)
     prepare(DATASET, SPEC, tmp_path)
-    check_components(DATASET, FULL, tmp_path)
+    check_rows(DATASET, FULL, tmp_path)
     assert len(calls) == 1
 
 
@@ -129,7 +129,7 @@ def test_a_run_that_is_killed_while_it_rotates_leaves_no_folder_and_the_next_wri
 
 
 def test_more_components_than_the_training_rows_have_are_refused_and_nothing_is_written(tmp_path):
-    for refused in (check_components, prepare):
+    for refused in (check_rows, prepare):
         cache._rotation.cache_clear()
         with pytest.raises(ConfigError, match=r"^components must not exceed 11, .* got 12$"):
             refused(DATASET, FULL.on_components(12), tmp_path)

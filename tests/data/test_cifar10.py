@@ -128,14 +128,6 @@ def test_an_archive_without_a_batch_is_refused(tmp_path):
         read(find(tmp_path, [replace(ours, folder="another")]), ROWS)
 
 
-def test_a_matlab_file_cut_anywhere_is_one_error():
-    whole = matlab(*batch(0))
-    for length in range(0, len(whole), 97):
-        with pytest.raises(DataError, match=r"x.mat must .*, got ") as caught:
-            MATLAB.parse(whole[:length], "x.mat", ROWS)
-        assert "\n" not in str(caught.value)
-
-
 def test_a_file_that_may_not_be_read_is_the_hosts_fault(tmp_path, monkeypatch):
     folder = write_folder(tmp_path / BINARY.folder, BINARY, binary)
 

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from cifar_files import describe
+from downloads import TROUBLES, killed, trouble_with
 from server import CONTENT, CUT, cut, nothing, running, silence, stall, start, status
 
 from pipeline.data.download import NoNetworkError, fetch
@@ -235,3 +236,12 @@ def test_a_folder_that_cannot_be_made_is_the_hosts_fault(tmp_path):
     (tmp_path / "file").touch()
     with running() as server, pytest.raises(HostError, match="must be writable"):
         fetch(ARCHIVE, tmp_path / "file" / "data", server.url, timeout=TIMEOUT)
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_whatever_a_server_does_the_file_is_here_in_the_end_and_nothing_else_gets_its_name(name, tmp_path):
+    assert trouble_with(TROUBLES[name], tmp_path / "data") == ""
+
+
+def test_what_a_killed_process_has_downloaded_is_resumed(tmp_path):
+    assert killed(CUT, tmp_path / "data")[0] == ""

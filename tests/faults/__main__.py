@@ -9,19 +9,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
+import beside  # noqa: F401 - before those that need it
 import tyro
+from archives import archives
 from calls import calls
 from case import CONTROLS, Case, Part, Setting
 from control import control
 from databases import databases
+from degenerate import degenerate
 from diverging import diverging
+from downloads import downloads
 from drivers import drivers
 from generated import generated
 from inputs import inputs
 from kills import kills
 from outcome import publish
+from pickles import pickles
 from readers import readers
 from signals import signals
+from stored import stored
 from surroundings import surroundings
 from workers import workers
 
@@ -34,6 +40,11 @@ PARTS: Mapping[str, Part] = {
     "readers": readers,
     "workers": workers,
     "surroundings": surroundings,
+    "archives": archives,
+    "pickles": pickles,
+    "downloads": downloads,
+    "stored": stored,
+    "degenerate": degenerate,
     "inputs": inputs,
     "generated": generated,
     "diverging": diverging,

@@ -35,9 +35,11 @@ def kills(setting: Setting) -> Iterator[Case]:
         for which, who in enumerate((ALL, DRIVER)):
             killing = _Killing(sweeps, flavours[(index + which) % 2], who, index, setting.seed)
             scenes.append(partial(killing.sweep, read=index % READ == 0))
-    for index in range(1 if setting.quick else WORKER_SWEEPS):
-        scenes.append(_Killing(sweeps, flavours[index % 2], WORKER, index, setting.seed).workers)
-    yield from side_by_side(ALL, scenes)
+    of_workers = [
+        _Killing(sweeps, flavours[index % 2], WORKER, index, setting.seed).workers
+        for index in range(1 if setting.quick else WORKER_SWEEPS)
+    ]
+    yield from side_by_side(ALL, [*scenes, *of_workers])
 
 
 @dataclass

@@ -22,8 +22,8 @@ COUNT = 10
 """Sweeps that are stopped so, by each signal, once and twice each time."""
 TO_STOP, TO_LEAVE = 10.0, 2.0
 """Seconds that a command may take after the first signal, and after the second."""
-BETWEEN = 0.3
-"""The second signal comes within so many seconds of the first."""
+BETWEEN = (0.06, 0.4)
+"""The second signal comes so many seconds after the first, from and to; sooner, it counts as the first once more."""
 
 
 def signals(setting: Setting) -> Iterator[Case]:
@@ -62,7 +62,7 @@ class _Stop:
         phase = self.moments.phase(start)
         for again in range(self.times):
             if again:
-                time.sleep(self.moments.random.uniform(0, BETWEEN))
+                time.sleep(self.moments.random.uniform(*BETWEEN))
             sent = time.monotonic()
             start.signal(self.number, all_of_them=self.number == signal.SIGINT)
         start.wait()

@@ -70,6 +70,15 @@ def test_the_axis_of_losses_holds_what_was_learned_and_owns_up_to_what_it_cuts_o
     assert "losses above 3 nats lie outside" in " ".join(texts(wild).split())
 
 
+@pytest.mark.parametrize("loss", [0.0, 2.5])
+def test_losses_of_a_single_class_whose_chance_level_is_0_are_all_in_sight(loss):
+    figure = loss_panels([trial(0, batch_losses=[loss, 0.0])], chance_loss=0.0)
+    low, high = figure.axes[0].get_ylim()
+    assert low == 0
+    assert loss < high < 1.1 * loss + 0.1
+    assert "outside" not in texts(figure)
+
+
 def test_a_trial_that_did_not_complete_is_dotted_to_a_cross_that_stays_in_sight():
     group = [
         trial(0, batch_losses=[2.0, 1.5, 1.0]),

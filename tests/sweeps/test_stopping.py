@@ -8,6 +8,7 @@ import weakref
 
 import pytest
 
+from sweeps import stopping
 from sweeps.stopping import SIGNALS, Terminated, stoppable
 
 RAISED = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
@@ -66,8 +67,9 @@ def test_other_errors_of_cleaning_up_are_told_as_ever(monkeypatch: pytest.Monkey
 def test_a_second_signal_ends_the_process_at_once_and_without_a_word(first: int, second: int) -> None:
     script = f"""
 import signal
-from sweeps.stopping import stoppable
-with stoppable():
+from sweeps import stopping
+stopping.ECHO = 0
+with stopping.stoppable():
     try:
         signal.raise_signal({int(first)})
     finally:
@@ -79,10 +81,27 @@ with stoppable():
     assert (ended.returncode, ended.stdout, ended.stderr) == (-second, "unwinding\n", "")
 
 
+def test_a_signal_that_is_sent_to_a_process_and_to_its_group_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "ECHO", 60)
+    unwound = []
+
+    def stopped_twice_at_once() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            unwound.append(True)
+
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        stopped_twice_at_once()
+    assert unwound == [True]
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_after_a_block_that_was_all_there_was_a_signal_ends_the_process(number: int) -> None:
     script = f"""
 import signal
+from sweeps import stopping
 from sweeps.stopping import stoppable
 with stoppable(to_the_end=True):
     print("done", flush=True)
