@@ -79,7 +79,7 @@ def blamed(error: ConfigError, arguments: Sequence[str], attempt: Callable[[Sequ
         if _refusal(attempt, fewer) == str(error):
             kept = fewer
     about = [flag for flag in map(flag_of, kept) if flag]
-    if all(flag in str(error) for flag in about):
+    if all(flag in str(error) or in_help(flag) in str(error) for flag in about):
         return error
     return ConfigError(f"{', '.join(about)}: {error}")
 

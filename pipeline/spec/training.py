@@ -8,7 +8,7 @@ from pipeline.spec.rules import positive, positive_integer
 SCHEDULES = ("triangular", "constant", "step", "exponential", "cosine")
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw")
 
-MOST_EPOCHS = 10**6
+MOST_EPOCHS = 10**8
 """Of a run: far more than anybody can wait for, and steps can still be counted."""
 
 

@@ -155,7 +155,7 @@ def test_what_a_stage_refuses_is_refused_by_the_preview() -> None:
         yield rig.searched("coarse")
         yield rig.listed(replicates=0)
 
-    with pytest.raises(ConfigError, match="replicates of search must be a positive integer, got 0"):
+    with pytest.raises(ConfigError, match="replicates of stage search must be a positive integer, got 0"):
         expected(sweep(), Plan(0, NOWHERE), lambda _: {})
 
 

@@ -46,7 +46,9 @@ def test_every_part_runs_in_order_with_its_own_defaults_at_the_scale(scale: str,
 def test_every_part_gets_the_options_that_it_has_a_use_for_and_no_other(calls: Calls) -> None:
     words = "--dataset digits --jobs 2 --seed 3 --scale smoke --run x --retry failed --pack-width 4 --artifacts here"
     assert main(["assignment", *words.split()]) == 0
-    given = Options("digits", None, 2, 3, "smoke", "x", False, "failed", 4, False, Path("here"))
+    given = Options(
+        dataset="digits", jobs=2, seed=3, scale="smoke", run="x", retry="failed", pack_width=4, artifacts=Path("here")
+    )
     for name, _, options in calls:
         SWEEPS[name].check(name, options)
         left_out = {field: getattr(Options(), field) for field in SWEEPS[name].unused}

@@ -310,7 +310,8 @@ def test_fewer_workers_run_where_memory_holds_no_more(
 ) -> None:
     monkeypatch.setattr("sweeps.session.usable_memory", lambda: 2 * 10**8)  # of which a process takes 60 MB
     asked: list[int] = []
-    monkeypatch.setattr("sweeps.session.LokyEngine", lambda workers, _timeout: asked.append(workers) or rig.InProcess())
+    engine = lambda workers, _timeout=None: asked.append(workers) or rig.InProcess()  # noqa: E731
+    monkeypatch.setattr("sweeps.session.LokyEngine", engine)
     for plan in (True, False):
         run(
             QUESTION, Toy(replicates=1), Options(dataset=str(rig.npz(tmp_path)), artifacts=tmp_path, jobs=64, plan=plan)
