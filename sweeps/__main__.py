@@ -34,12 +34,12 @@ def main(argv: Sequence[str] | None = None, sweeps: Mapping[str, "Entry"] = SWEE
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     _open_closed_streams()
-    with stoppable(to_the_end=to_the_end) as stopping:
-        try:
-            with _seldom_searched_for_garbage():
-                return _answered(arguments, sweeps, stopping)
-        except (KeyboardInterrupt, Terminated):
-            return _stopped(stopping.by or signal.SIGINT)
+    stopping = Stopping()
+    try:
+        with stoppable(stopping, to_the_end=to_the_end), _seldom_searched_for_garbage():
+            return _answered(arguments, sweeps, stopping)
+    except (KeyboardInterrupt, Terminated):
+        return _stopped(stopping)
 
 
 def _answered(arguments: Sequence[str], sweeps: Mapping[str, "Entry"], stopping: Stopping) -> int:
@@ -48,7 +48,7 @@ def _answered(arguments: Sequence[str], sweeps: Mapping[str, "Entry"], stopping:
         sys.stdout.flush()  # a reader who has left is noticed here, not after the exit code is fixed
     except Exception as error:
         if stopping.by:  # what is unwound may break in ways of its own, such as joining a thread that never began
-            return _stopped(stopping.by)
+            return _stopped(stopping)
         return _explained(error, debug="--debug" in arguments)
     return 0
 
@@ -104,8 +104,10 @@ def _failed(message: str, error: Exception, debug: bool, code: int) -> int:
     return code
 
 
-def _stopped(by: signal.Signals) -> int:
-    _complain(f"stopped by {by.name}; the same command continues from here")
+def _stopped(stopping: Stopping) -> int:
+    by = stopping.by or signal.SIGINT
+    with stopping.aloud():
+        _complain(f"stopped by {by.name}; the same command continues from here")
     return STOPPED + by
 
 

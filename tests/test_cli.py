@@ -286,6 +286,7 @@ def test_what_breaks_while_a_stopped_sweep_is_unwound_is_not_called_a_bug(
         try:
             signal.raise_signal(number)
         finally:
+            print("Traceback of a library that could not close what it had opened", file=sys.stderr)
             threading.Thread().join()  # raises RuntimeError: it was never started
 
     assert main(["toy"], toy(execute)) == code
