@@ -40,6 +40,7 @@ class Case:
         identical: whether an interrupted sweep left in the end, byte for byte, what an uninterrupted one leaves;
             None for a case that says nothing of it.
         seconds: from the start after the fault to the first work of that start.
+        took: seconds that the command took where there is a limit: to stop, or of the processor to refuse bad input.
         skipped: why it could not be tried here; then nothing else counts.
         note: what went wrong, for whoever looks into it.
     """
@@ -54,6 +55,7 @@ class Case:
     orphans: int = 0
     identical: bool | None = None
     seconds: float | None = None
+    took: float | None = None
     skipped: str = ""
     note: str = ""
 
@@ -81,6 +83,7 @@ def table(cases: Iterable[Case]) -> pd.DataFrame:
         identical=("same", "sum"),
         failed=("failed", "sum"),
         worst_seconds=("seconds", "max"),
+        longest=("took", "max"),
     )
     rows["bound"] = [
         min(3 / n, 1) if n and not failed else None for n, failed in zip(rows.cases, rows.failed, strict=True)

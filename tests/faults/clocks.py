@@ -21,7 +21,7 @@ JUMPS = """
 import os, random, time
 
 def jumping(now, jumps, unit):
-    draw, ahead = random.Random(os.getpid()), [0]
+    draw, ahead = random.Random(os.environ["FAULTS_START"]), [0]
     def jumped():
         if draw.random() < 0.1:
             ahead[0] += draw.choice(jumps) * unit

@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from nursery import NURSERY, Forked
+
 HOOK = Path(__file__).parent / "hook"
 PATIENCE = 120.0
 """Seconds after which a command counts as hung."""
@@ -28,7 +30,7 @@ class Start:
     """A process of the command and what it has said, told and left so far."""
 
     number: int
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     place: "Place"
     began: float
 
@@ -143,11 +145,14 @@ class Place:
         text = path.read_text() if path.exists() else ""
         return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
 
-    def start(self, *arguments: str, prefix: Sequence[str] = (), evil: str = "", **popen: Any) -> Start:
+    def start(
+        self, *arguments: str, warm: bool = False, prefix: Sequence[str] = (), evil: str = "", **popen: Any
+    ) -> Start:
         """Start ``python -m sweeps`` with its results in this place.
 
         Args:
             arguments: the sweep and its flags.
+            warm: whether it may begin with everything imported; nothing but `evil` is for such a one.
             prefix: a command that runs it, such as strace and its flags.
             evil: Python for the hook, see there.
             popen: more for Popen.
@@ -159,16 +164,21 @@ class Place:
             "FAULTS_LOG": str(self.folder / "log.jsonl"),
         }
         if evil:
-            words = self.folder / f"evil-{number}.py"
-            words.write_text(evil)
-            place["FAULTS_EVIL"] = str(words)
+            file = self.folder / f"evil-{number}.py"
+            file.write_text(evil)
+            place["FAULTS_EVIL"] = str(file)
         path = os.pathsep.join([str(HOOK), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = os.environ | place | {"TMPDIR": str(self.temporary), "PYTHONPATH": path} | self.environment
-        line = [*prefix, sys.executable, "-m", "sweeps", *arguments, "--artifacts", str(self.artifacts)]
-        with self.said(number, "out").open("wb") as out, self.said(number, "err").open("wb") as err:
-            streams = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err}
-            began = time.time()
-            process = subprocess.Popen(line, env=environment, start_new_session=True, **(streams | popen))
+        words, began = [*arguments, "--artifacts", str(self.artifacts)], time.time()
+        out, err = self.said(number, "out"), self.said(number, "err")
+        process: subprocess.Popen[bytes] | Forked
+        if warm:
+            process = NURSERY.fork(words, environment, out, err, self.folder / f"exit-{number}.txt")
+        else:
+            line = [*prefix, sys.executable, "-m", "sweeps", *words]
+            with out.open("ab") as stdout, err.open("ab") as stderr:
+                streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": stderr}
+                process = subprocess.Popen(line, env=environment, start_new_session=True, **(streams | popen))
         start = Start(number, process, self, began)
         self.starts.append(start)
         return start

@@ -18,10 +18,11 @@ from random import Random
 
 from case import CONTROL, NOT_KILLED, Case, Setting
 from command import PATIENCE
+from control_script import TRIALS
+from invariants import broken
 from scenes import side_by_side
 
 SCRIPT = Path(__file__).with_name("control_script.py")
-TRIALS = 30
 COUNT, QUICK, KILLS = 10, 1, 3
 """Searches, and how often each is killed."""
 IGNORED = ("datetime_start", "datetime_complete", "duration")
@@ -48,6 +49,7 @@ def _script(folder: Path) -> subprocess.Popen[bytes]:
 
 def _killed(folder: Path, whole: Path, seed: str) -> Iterator[Case]:
     random = Random(seed)
+    torn = 0
     for kill in range(KILLS + 1):
         process = _script(folder)
         if kill < KILLS:
@@ -56,6 +58,7 @@ def _killed(folder: Path, whole: Path, seed: str) -> Iterator[Case]:
                 time.sleep(0.005)
             process.send_signal(signal.SIGKILL)
         process.wait(PATIENCE)
+        torn += sum(bool(broken(path)) for path in folder.iterdir())
     rows = _rows(folder)
     states = [state for _, state, _ in rows]
     values = [value for _, state, value in rows if state == "COMPLETE"]
@@ -65,6 +68,7 @@ def _killed(folder: Path, whole: Path, seed: str) -> Iterator[Case]:
     yield Case(
         CONTROL,
         duplicated=len(values) - len(set(values)) + more,
+        torn=torn,
         wrong=stale,
         identical=identical,
         note=f"{_told(folder)}; {stale} trials for ever RUNNING; {more} more trials than asked for",

@@ -19,14 +19,19 @@ def objective(trial):
         return network.fit(x[:400], y[:400]).score(x[400:500], y[400:500])
 
 
-folder = Path(sys.argv[1])
-study = optuna.create_study(
-    study_name="lambda",
-    storage=f"sqlite:///{folder}/study.db",
-    sampler=optuna.samplers.TPESampler(seed=0),
-    direction="maximize",
-    load_if_exists=True,
-)
-left = TRIALS - len([trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE])
-study.optimize(objective, n_trials=max(left, 0), n_jobs=2)
-study.trials_dataframe().to_csv(folder / "trials.csv", index=False)
+def main():
+    folder = Path(sys.argv[1])
+    study = optuna.create_study(
+        study_name="lambda",
+        storage=f"sqlite:///{folder}/study.db",
+        sampler=optuna.samplers.TPESampler(seed=0),
+        direction="maximize",
+        load_if_exists=True,
+    )
+    left = TRIALS - len([trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE])
+    study.optimize(objective, n_trials=max(left, 0), n_jobs=2)
+    study.trials_dataframe().to_csv(folder / "trials.csv", index=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,10 +7,12 @@ from random import Random
 from case import Case, Setting
 from invariants import same
 from scenes import side_by_side
-from trials import FLAVOURS, Sweeps
+from trials import FLAVOURS, SWEEP, Sweeps
 
 COUNT, QUICK = 20, 2
 """Cases of each damage."""
+REPORTS = 4
+"""Every so many damaged studies meet the report instead of the sweep."""
 PAGE = 4096
 
 
@@ -60,15 +62,18 @@ def _damaged(
     sweeps: Sweeps, fault: str, damage: Callable[[bytes, Random], bytes], index: int, seed: int
 ) -> Iterator[Case]:
     """Damage the study, and run the sweep and its report on it."""
-    random, flavour = Random(f"{seed} {fault} {index}"), list(FLAVOURS)[index % len(FLAVOURS)]
+    random, flavour = Random(f"{seed} {fault} {index}"), list(FLAVOURS)[index // REPORTS % len(FLAVOURS)]
     place = sweeps.begun(flavour, sweeps.folder / f"{fault.replace(' ', '-')}-{index}")
     path = sweeps.run_folder(place) / "study.db"
     content = damage(path.read_bytes(), random)
     path.write_bytes(content)
-    start = place.finish(*sweeps.arguments(flavour, "report" if index % 4 == 3 else "lambda"))
+    asked = "report" if index % REPORTS == REPORTS - 1 else SWEEP
+    start = place.finish(*sweeps.arguments(flavour, asked), warm=True)
     code = start.wait()
     refused = code == 4 and start.err.startswith("error: ") and start.err.count("\n") == 1
-    difference = "" if refused else same(sweeps.run_folder(place), sweeps.uninterrupted(flavour))
+    pairs = [(sweeps.run_folder(place), sweeps.uninterrupted(flavour))]
+    pairs += [(place.artifacts / "report", sweeps.report(flavour))] if asked == "report" else []
+    difference = "" if refused else "; ".join(filter(None, [same(*pair) for pair in pairs]))
     kept = path.read_bytes() == content  # what is refused is not touched: it may be all that is left
     faults = {
         f"exit {code}: {start.err.strip()}": not refused and code != 0,
@@ -77,7 +82,6 @@ def _damaged(
     note = [name for name, found in faults.items() if found]
     yield Case(
         fault,
-        phase="refused" if refused else "same results",
         wrong=sum(faults.values()),
         tracebacks=int(start.traceback()),
         orphans=start.orphans(),

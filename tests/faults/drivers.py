@@ -9,10 +9,12 @@ from case import Case, Setting
 from command import LOOK, PATIENCE, Place
 from invariants import same, see
 from scenes import side_by_side
-from trials import FLAVOURS, Sweeps
+from trials import FLAVOURS, SWEEP, Sweeps
 
 FAULT = "two drivers at once"
 STARTS, QUICK = 50, 4
+GONE = 4_000_000
+"""The pid of a process that is no more: nearly the last that the kernel gives."""
 COMPLETED = 10
 """Every so many pairs the winner is let through to its end."""
 STILL = "import time; worker.compute = lambda *_: time.sleep(60)"
@@ -30,7 +32,11 @@ def drivers(setting: Setting) -> Iterator[Case]:
 def _pair(sweeps: Sweeps, index: int) -> Iterator[Case]:
     flavour = next(iter(FLAVOURS))
     place = Place(sweeps.folder / f"pair-{index}")
-    pair = [place.start(*sweeps.arguments(flavour), evil=STILL) for _ in range(2)]
+    if index % 2:  # somebody was here before
+        folder = place.artifacts / SWEEP / sweeps.uninterrupted(flavour).name
+        folder.mkdir(parents=True)
+        (folder / ".lock").write_text(str(GONE))
+    pair = [place.start(*sweeps.arguments(flavour), evil=STILL, warm=index % COMPLETED > 0) for _ in range(2)]
     end = time.monotonic() + PATIENCE
     while all(start.process.poll() is None for start in pair) and time.monotonic() < end:
         time.sleep(LOOK)
@@ -46,7 +52,7 @@ def _pair(sweeps: Sweeps, index: int) -> Iterator[Case]:
         winner.kill()
     identical = None
     if index % COMPLETED == 0:
-        again = place.finish(*sweeps.arguments(flavour))
+        again = place.finish(*sweeps.arguments(flavour), warm=True)
         difference = same(sweeps.run_folder(place), sweeps.uninterrupted(flavour))
         faults += [difference] if difference else []
         faults += [again.err] if again.wait() else []

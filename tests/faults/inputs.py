@@ -47,4 +47,4 @@ def _typed(row: Refusal, folder: Path, results: bool) -> Iterator[Case]:
     traceback = "Traceback" in said + complained
     forget_results(folder)
     note = f"{row.line}: {wrong}" if wrong else ""
-    yield Case(FAULT, wrong=int(bool(wrong)), tracebacks=int(traceback), seconds=seconds, note=note)
+    yield Case(FAULT, wrong=int(bool(wrong)), tracebacks=int(traceback), took=seconds, note=note)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 PENDING = ".pending"
-TIMED = {"timings.csv", ".drawn.json", ".lock", "study.db", "study.db-journal"}
+TIMED = {"timings.csv", ".drawn.json", ".lock", "study.db"}
 """Files that say when, how long or by which process: other bytes in every run. Of the study, records are compared."""
 
 Trial = tuple[str, int]
@@ -27,7 +27,7 @@ Trial = tuple[str, int]
 
 @dataclass(frozen=True)
 class Seen:
-    """A run folder at a moment when no process is at work on it.
+    """A run folder at a moment when no driver is at work on it; workers of a killed one may be for half a second.
 
     Attributes:
         records: by trial what it came to, as JSON without times and machines; a list, for there could be several.
@@ -44,15 +44,14 @@ class Seen:
     torn: tuple[str, ...] = ()
 
 
-def see(artifacts: Path) -> Seen:
-    """Look at a folder of results in which one sweep has been at work."""
-    torn = []
-    for path in sorted(artifacts.rglob("*")):
-        if path.is_file() and not (path.name.startswith(".") and path.name.endswith(".tmp")):
-            try:
-                CHECKS.get(path.suffix, _anything)(path)
-            except Exception as error:
-                torn.append(f"{path.name}: {type(error).__name__}: {error}")
+def see(artifacts: Path, whole: Path | None = None) -> Seen:
+    """Look at a folder of results in which one sweep has been at work.
+
+    Where there is a `whole` run folder, files must be those that are there: all but the study is written after the last
+    trial, so what was never interrupted has no other version of them.
+    """
+    torn = _others(artifacts, whole) if whole else []
+    torn += filter(None, map(broken, sorted(artifacts.rglob("*"))))
     if torn:
         return Seen(torn=tuple(torn))
     records: dict[Trial, list[str]] = {}
@@ -62,6 +61,27 @@ def see(artifacts: Path) -> Seen:
     ended = {_task_key(path) for path in artifacts.rglob(f"{PENDING}/*.json")}
     stand = dict(map(_stand, artifacts.rglob(f"{PENDING}/*.npz")))
     return Seen(records, unfinished, frozenset(ended), stand)
+
+
+def broken(path: Path) -> str:
+    """Return what shows that a file is half written; nothing where it is whole, unfinished by name, or no file."""
+    if not path.is_file() or (path.name.startswith(".") and path.name.endswith(".tmp")):
+        return ""
+    try:
+        CHECKS.get(path.suffix, _anything)(path)
+    except Exception as error:
+        return f"{path.name}: {type(error).__name__}: {error}"
+    return ""
+
+
+def _others(artifacts: Path, whole: Path) -> list[str]:
+    """Return which files of a run folder have other bytes than those of a whole one."""
+    files = [path for path in whole.rglob("*") if path.is_file() and path.name not in TIMED]
+    found = artifacts / whole.relative_to(whole.parents[1])
+    pairs = [(found / path.relative_to(whole), path) for path in files]
+    return [
+        f"{ours.name}: other bytes" for ours, path in pairs if ours.exists() and ours.read_bytes() != path.read_bytes()
+    ]
 
 
 def _records(path: Path) -> tuple[dict[Trial, list[str]], int]:
@@ -230,7 +250,9 @@ def same(folder: Path, reference: Path, *, retried: bool = False) -> str:
     ours, theirs = _contents(folder), _contents(reference)
     names = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
     study = folder / "study.db"
-    if study.exists():
+    if study.exists() != (reference / "study.db").exists():
+        names.append("study.db")
+    elif study.exists():
         (found, unfinished), wanted = _records(study), _records(reference / "study.db")
         last = {trial: records[-1:] for trial, records in found.items()} if retried else found
         if (last, unfinished) != wanted:

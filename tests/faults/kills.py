@@ -17,9 +17,17 @@ from scenes import side_by_side
 from trials import FLAVOURS, Sweeps
 
 ALL, DRIVER, WORKER = "SIGKILL of driver and workers", "SIGKILL of the driver", "SIGKILL of one worker"
-ORDER = ("planning", "running", "recording", "running", "recording", "tables", "drawing")
-"""Where a sweep is killed, one start after the other; after its completion, the report is."""
-SWEEPS, WORKER_SWEEPS, WORKERS = 11, 8, 3
+ORDER = (
+    ("planning", False),
+    ("running", True),
+    ("recording", False),
+    ("running", True),
+    ("recording", True),
+    ("tables", True),
+    ("drawing", True),
+)
+"""Where a sweep is killed, one start after the other, and whether it starts warm; after it is completed, the report."""
+SWEEPS, WORKER_SWEEPS, WORKERS = 11, 9, 3
 """Sweeps of ALL and of DRIVER; sweeps of which workers are killed, and how many of each."""
 READ = 4
 """Every so many reports that were killed are made again."""
@@ -60,8 +68,8 @@ class _Killing:
     def sweep(self, read: bool) -> Iterator[Case]:
         """Kill the sweep in phase after phase, complete it, and kill its report; `read` it where it is asked for."""
         attempts = [
-            Attempt(self.who, check=killed, act=partial(self.kill, target=target), hurried=self.who == DRIVER)
-            for target in ORDER
+            Attempt(self.who, {"warm": warm}, killed, act=partial(self.kill, target=target), hurried=self.who == DRIVER)
+            for target, warm in ORDER
         ]
         yield from recovered(self.sweeps, self.flavour, self.place, attempts)
         yield self.report(read)
@@ -75,23 +83,27 @@ class _Killing:
 
     def report(self, read: bool) -> Case:
         """Kill the report; where it is to be `read`, make it again and hold it to that of an uninterrupted sweep."""
-        before = see(self.place.artifacts)
-        start = self.place.start(*self.sweeps.arguments(self.flavour, "report"))
+        whole = self.sweeps.uninterrupted(self.flavour)
+        before = see(self.place.artifacts, whole)
+        start = self.place.start(*self.sweeps.arguments(self.flavour, "report"), warm=self.index % 2 == 0)
         self.kill(start, "report")
-        left = see(self.place.artifacts)
+        left = see(self.place.artifacts, whole)
         verdict, orphans = judge(before, start.log, left), start.orphans()
         case = Case(self.who, "report", verdict.lost, verdict.duplicated, len(left.torn), orphans=orphans)
-        case = noted(replace(case, tracebacks=int(start.traceback())), verdict.note, *left.torn, str(self.place.folder))
+        faults = killed(start)
+        case = replace(case, wrong=sum(faults.values()), tracebacks=int(start.traceback()))
+        case = replace(case, skipped="it had come to its end" if start.wait() == 0 else "")
+        case = noted(case, *faults, verdict.note, *left.torn, str(self.place.folder))
         if not read:
             return case
-        again = self.place.finish(*self.sweeps.arguments(self.flavour, "report"))
+        again = self.place.finish(*self.sweeps.arguments(self.flavour, "report"), warm=True)
         difference = same(self.place.artifacts / "report", self.sweeps.report(self.flavour))
-        case = replace(case, wrong=int(again.wait() != 0), identical=not difference)
+        case = replace(case, wrong=case.wrong + int(again.wait() != 0), identical=not difference)
         return noted(case, difference, again.err.strip())
 
     def workers(self) -> Iterator[Case]:
         """Kill one worker after the other; the driver has to come to the end by itself."""
-        start, count = self.place.start(*self.sweeps.arguments(self.flavour)), 0
+        start, count = self.place.start(*self.sweeps.arguments(self.flavour), warm=True), 0
         for _ in range(WORKERS):
             begun = _begun(start)
             start.until(lambda begun=begun: _begun(start) > begun)

@@ -25,7 +25,7 @@ def readers(setting: Setting) -> Iterator[Case]:
 
 
 def _read(sweeps: Sweeps, index: int, seed: int) -> Iterator[Case]:
-    random, flavour = Random(f"{seed} {FAULT} {index}"), list(FLAVOURS)[index % len(FLAVOURS)]
+    random, flavour = Random(f"{seed} {FAULT} {index}"), list(FLAVOURS)[index // 2 % len(FLAVOURS)]
     place = Place(sweeps.folder / f"read-{index}")
     sweep = place.start(*sweeps.arguments(flavour))
     sweep.until(sweep.handles_sigterm)
@@ -34,7 +34,7 @@ def _read(sweeps: Sweeps, index: int, seed: int) -> Iterator[Case]:
     words = [*read, *sweeps.arguments(flavour, read[0])[1:]]
     reader = place.start(*words)
     code, sweep_code = reader.wait(), sweep.wait()
-    left = see(place.artifacts)
+    left = see(place.artifacts, sweeps.uninterrupted(flavour))
     difference = same(sweeps.run_folder(place), sweeps.uninterrupted(flavour))
     faults = {
         f"exit {code}: {reader.err.strip()}": code != 0,

@@ -46,6 +46,7 @@ class Attempt:
         around: what is otherwise in the place while it runs.
         act: brings the fault about while it runs, and returns its phase.
         hurried: whether the next start does not wait until the workers of this one have ended.
+        took: returns the seconds that it took, where there is a limit.
     """
 
     fault: str
@@ -54,12 +55,13 @@ class Attempt:
     around: Callable[[Place], AbstractContextManager[Any]] = nullcontext
     act: Callable[[Start], str] = lambda _: ""
     hurried: bool = False
+    took: Callable[[Start], float | None] = lambda _: None
 
 
 def recovered(sweeps: Sweeps, flavour: str, place: Place, attempts: Sequence[Attempt]) -> Iterator[Case]:
     """Make all attempts in `place`, one after the other, complete the sweep, and yield a case per attempt."""
     last: _Met | None = None
-    for attempt in (*attempts, Attempt("", check=done)):
+    for attempt in (*attempts, Attempt("", {"warm": True}, check=done)):
         met = _meet(sweeps, flavour, place, attempt, last)
         if not attempt.fault:
             break
@@ -91,9 +93,7 @@ def _meet(sweeps: Sweeps, flavour: str, place: Place, attempt: Attempt, last: _M
         late = last.start.orphans() if last and last.attempt.hurried else 0
         phase = attempt.act(start)
         start.wait()
-    left, faults = see(place.artifacts), attempt.check(start)
-    if attempt.check is refused_or_done:
-        phase = ("refused", "did without")[start.wait() == 0]
+    left, faults = see(place.artifacts, sweeps.uninterrupted(flavour)), attempt.check(start)
     case = Case(
         attempt.fault,
         phase,
@@ -101,6 +101,8 @@ def _meet(sweeps: Sweeps, flavour: str, place: Place, attempt: Attempt, last: _M
         wrong=left.unfinished + sum(faults.values()),
         tracebacks=int(start.traceback()),
         orphans=late + (0 if attempt.hurried else start.orphans()),
+        took=attempt.took(start),
+        skipped="it had come to its end" if attempt.check is killed and start.wait() == 0 else "",
     )
     return _Met(attempt, noted(case, *(name for name, found in faults.items() if found), *left.torn), start, left)
 
@@ -109,7 +111,10 @@ def _judged(met: _Met, later: _Met) -> Case:
     """Return the case of an attempt, by what the start after it did and left."""
     verdict, log = judge(met.left, later.start.log, later.left), later.start.log
     too_often = max(repeated(met.start.log, log) - JOBS, 0)
-    seconds = None if later.attempt.how else later.start.first_work()  # under strace all takes longer
+    if met.attempt.check is refused_or_done:  # packs that had nowhere to leave their outcome are others' fault
+        too_often = 0
+    usual = not any(later.attempt.how.get(way) for way in ("warm", "prefix"))  # sooner with all imported, later traced
+    seconds = later.start.first_work() if usual else None
     case = replace(met.case, lost=verdict.lost, duplicated=verdict.duplicated + too_often, seconds=seconds)
     return noted(case, verdict.note, f"{too_often} packs more than workers were run again" if too_often else "")
 

@@ -167,3 +167,19 @@ def test_a_run_passes_where_the_control_fails_and_nothing_else_does(
 ) -> None:
     assert publish(cases, tmp_path, 60, "make faults") is passes
     assert (tmp_path / "faults.csv").exists()
+
+
+def test_a_file_that_never_had_another_version_must_be_the_whole_one(finished: Path, artifacts: Path) -> None:
+    folder = study(finished).parent
+    assert see(artifacts, folder).torn == ()
+    path = study(artifacts).parent / "curves.csv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))  # cut at the end of a line
+    assert see(artifacts, folder).torn == ("curves.csv: other bytes",)
+    path.unlink()  # is not there yet
+    assert see(artifacts, folder).torn == ()
+
+
+def test_a_run_without_its_study_is_not_the_same(finished: Path, artifacts: Path) -> None:
+    folder, other = study(finished).parent, study(artifacts).parent
+    study(artifacts).unlink()
+    assert same(other, folder).endswith("study.db")
