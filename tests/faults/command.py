@@ -171,6 +171,8 @@ class Place:
         environment = os.environ | place | {"TMPDIR": str(self.temporary), "PYTHONPATH": path} | self.environment
         words, began = [*arguments, "--artifacts", str(self.artifacts)], time.time()
         out, err = self.said(number, "out"), self.said(number, "err")
+        out.touch()
+        err.touch()
         process: subprocess.Popen[bytes] | Forked
         if warm:
             process = NURSERY.fork(words, environment, out, err, self.folder / f"exit-{number}.txt")
