@@ -8,7 +8,7 @@ import pytest
 from calls import CALLS, fault
 from case import CONTROL, CONTROLS, FAILURES
 from kills import ALL, DRIVER, WORKER
-from outcome import document, sentence
+from outcome import control, document, sentence
 
 from pipeline.report.markdown import markdown
 
@@ -37,6 +37,7 @@ def test_it_was_all_of_make_faults() -> None:
 @pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md"])
 def test_the_pages_say_what_the_faults_came_to(page: str) -> None:
     assert sentence(ROWS) in words(page)
+    assert control(ROWS) in words(page)
 
 
 def test_nothing_failed_but_the_control() -> None:

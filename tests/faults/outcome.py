@@ -84,6 +84,16 @@ def sentence(rows: pd.DataFrame) -> str:
     return f"{ours.cases.sum():,} cases: {counts}; {same}, byte for byte, what an undisturbed one leaves."
 
 
+def control(rows: pd.DataFrame) -> str:
+    """Return what became of the usual script."""
+    [row] = rows[rows.fault == CONTROL].to_dict("records")
+    return (
+        f"of {row['sweeps']} searches, killed {row['cases']} times, {row['identical']} end with the table of one that"
+        f" was not killed, {row['wrong']} trials stay RUNNING for ever, {row['duplicated']} were run again and "
+        f"{row['torn']} files torn."
+    )
+
+
 WORDS = {
     "lost": "recorded trials lost",
     "duplicated": "run again or recorded twice",
