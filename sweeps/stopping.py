@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-AGAIN = 0.01
-"""Seconds after which a signal is sent again that came where nothing can be raised."""
+AGAIN = 1.0
+"""Seconds after which it is looked whether a command is still being unwound; if it is not, it is stopped once more."""
 
 ECHO = 0.05
 """Seconds within which a second signal is the first one once more: timeout(1) sends it to the command and its group."""
@@ -53,26 +53,62 @@ def stoppable(stopping: "Stopping | None" = None, *, to_the_end: bool = False) -
 
 
 class Stopping:
-    """What a block is being unwound `by`: a signal, or None where none has come."""
+    """What a block is being unwound `by`: a signal, or None where none has come.
+
+    An exception can be raised anywhere, but not everywhere does it get far: Python drops it where it cleans up behind
+    an object, and libraries have an ``except:`` of their own, about imports above all. So it is looked again.
+    """
 
     def __init__(self) -> None:
         self.by: signal.Signals | None = None
         self.when = -math.inf
         self.over = False
+        self.looking = False
+        self.raised: BaseException | None = None
         self.otherwise = sys.unraisablehook
         self.stderr = sys.stderr
 
     def arrived(self, number: int, _: FrameType | None) -> None:
         """Unwind what is being done, or end the process if that is being unwound already."""
-        if self.over or time.monotonic() < self.when + ECHO:
+        if self.over:
             return
-        if self.by is not None:
+        if self.looking:
+            self.looking = False
+            if self.is_unwinding():
+                self.look_again(AGAIN)
+                return
+        elif self.by is None:
+            self.by, self.when = signal.Signals(number), time.monotonic()
+            # What is unwound may break in ways of its own: a thread whose work was taken away, half a connection.
+            sys.stderr = io.StringIO()
+        elif time.monotonic() < self.when + ECHO:
+            return
+        else:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
-        self.by, self.when = signal.Signals(number), time.monotonic()
-        # What is unwound may break in ways of its own: a thread whose work was taken away, a connection half closed.
-        sys.stderr = io.StringIO()
-        raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+        self.raised = KeyboardInterrupt() if self.by == signal.SIGINT else Terminated()
+        self.look_again(AGAIN)
+        raise self.raised
+
+    def is_unwinding(self) -> bool:
+        """Whether what was raised is being handled, or led to what is."""
+        error = sys.exception()
+        while error is not None and error is not self.raised:
+            error = error.__context__
+        return error is not None
+
+    def look_again(self, seconds: float) -> None:
+        """Interrupt the main thread once more, after a while, to see how it gets on."""
+
+        def interrupt() -> None:
+            main = threading.main_thread().ident
+            if not self.over and self.by is not None and main is not None:
+                self.looking = True
+                signal.pthread_kill(main, self.by)
+
+        timer = threading.Timer(seconds, interrupt)
+        timer.daemon = True
+        timer.start()
 
     @contextmanager
     def aloud(self) -> Iterator[None]:
@@ -84,9 +120,6 @@ class Stopping:
             sys.stderr = silent
 
     def swallowed(self, what: "UnraisableHookArgs") -> None:
-        """Send a signal again that came while Python was cleaning up behind an object, where nothing is raised."""
-        if self.by is None or not isinstance(what.exc_value, KeyboardInterrupt | Terminated):
+        """Say nothing of our own exceptions where they cannot be raised."""
+        if what.exc_value is None or what.exc_value is not self.raised:
             self.otherwise(what)
-            return
-        number, self.by, self.when = self.by, None, -math.inf
-        threading.Timer(AGAIN, signal.pthread_kill, (threading.main_thread().ident, number)).start()

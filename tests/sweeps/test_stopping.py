@@ -1,10 +1,12 @@
 """Signals: the first unwinds, wherever it comes; a second one ends the process without a word."""
 
+import contextlib
 import signal
 import subprocess
 import sys
 import time
 import weakref
+from collections.abc import Iterator
 
 import pytest
 
@@ -23,6 +25,12 @@ def test_the_first_signal_unwinds_the_block_and_what_was_before_holds_after_it(n
     assert sys.unraisablehook is hook
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks again at once."""
+    monkeypatch.setattr(stopping, "AGAIN", 0.02)
+
+
 class Dying:
     """An object at whose death a signal comes; Python raises nothing there."""
 
@@ -35,7 +43,7 @@ class Dying:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_that_comes_while_an_object_is_cleaned_up_is_not_lost(
-    number: int, capsys: pytest.CaptureFixture[str]
+    number: int, capsys: pytest.CaptureFixture[str], impatient: None
 ) -> None:
     def die_and_wait() -> None:
         Dying(number)
@@ -44,6 +52,49 @@ def test_a_signal_that_comes_while_an_object_is_cleaned_up_is_not_lost(
     with pytest.raises(RAISED[number]), stoppable():
         die_and_wait()
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_library_that_catches_everything_catches_no_signal_for_long(number: int, impatient: None) -> None:
+    caught = []
+
+    def careless() -> None:
+        while len(caught) < 3:
+            try:
+                if not caught:
+                    signal.raise_signal(number)
+                time.sleep(60)
+            except:  # noqa: E722 - what a library would do
+                caught.append(True)
+        time.sleep(60)
+
+    with pytest.raises(RAISED[number]), stoppable():
+        careless()
+    assert len(caught) == 3
+
+
+def test_an_unwinding_that_takes_its_time_is_not_disturbed(impatient: None) -> None:
+    done = []
+
+    def slow() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            with contextlib.closing(steps()) as each:
+                next(each)
+                time.sleep(0.1)
+            done.append("all")
+
+    def steps() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            time.sleep(0.1)
+            done.append("of a generator")
+
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        slow()
+    assert done == ["of a generator", "all"]
 
 
 def test_other_errors_of_cleaning_up_are_told_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
