@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,11 @@ _LEFTOVER = re.compile(r"\..+\.[0-9]+-[0-9a-f]{8}\.tmp")
 
 _OF_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 """What the disk may answer to a caller that fills the file; other errors are the caller's own."""
+
+_PROCESS = re.compile(r"[1-9][0-9]{0,18}")
+
+_NAMELESS, _AGAIN = 0.5, 0.01
+"""Seconds that a new holder of a lock has to write its number, and seconds between two looks at it."""
 
 
 @contextmanager
@@ -149,18 +155,43 @@ def lock(folder: Path) -> Iterator[None]:
     Raises:
         HostError: another process holds it (named in the message), or it cannot be written.
     """
+    path = folder / ".lock"
     with writing(folder):
-        file = (folder / ".lock").open("a+")
+        file = path.open("a")
     with file:
         with writing(folder):
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                file.seek(0)
-                holder = file.read().strip() or "unknown"
-                raise HostError(f"{folder} must be used by one run at a time, got process {holder}") from error
-            file.seek(0)
-            file.truncate()
+                rule = "must be used by one run at a time"
+                raise HostError(f"{folder} {rule}, got process {_holder(path)}") from error
+            file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
         yield
+
+
+def _holder(path: Path) -> str:
+    """Return the process that holds the lock file `path`, or "unknown".
+
+    Until that has written its number, the file holds none, or that of the run before.
+    """
+    until = time.monotonic() + _NAMELESS
+    while not _lives(holder := path.read_text("ascii", errors="replace").strip()):
+        if time.monotonic() >= until:
+            return "unknown"
+        time.sleep(_AGAIN)
+    return holder
+
+
+def _lives(number: str) -> bool:
+    """Return whether there is a process of this number."""
+    if not _PROCESS.fullmatch(number):
+        return False
+    try:
+        os.kill(int(number), 0)
+    except PermissionError:  # somebody else's
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True

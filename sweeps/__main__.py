@@ -6,7 +6,6 @@ import gc
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
@@ -71,9 +70,6 @@ def _explained(error: Exception, debug: bool) -> int:
 def _command(arguments: Sequence[str], sweeps: Mapping[str, "Entry"]) -> None:
     from pipeline.errors import one_of  # noqa: PLC0415
     from sweeps.cli import execute, overview  # noqa: PLC0415
-
-    # without semaphores; the engine's error says more
-    warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode", category=UserWarning)
 
     if not arguments or arguments[0] in {"-h", "--help"}:
         print(overview(sweeps))

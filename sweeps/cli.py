@@ -159,9 +159,9 @@ def later(where: str) -> Callable[[Any, Any], Any]:
 
 
 class UnfitError(ConfigError):
-    """A configuration does not fit the data; `check` refuses others that do not."""
+    """A configuration does not fit the data; `check` refuses others that do not, and their options."""
 
-    def __init__(self, message: str, check: Callable[[Any], object]) -> None:
+    def __init__(self, message: str, check: Callable[[Any, Options], object]) -> None:
         super().__init__(message)
         self.check = check
 
@@ -229,8 +229,8 @@ def execute(name: str, entry: Entry, arguments: Sequence[str]) -> None:
         check = error.check
 
         def attempt(fewer: Sequence[str]) -> None:
-            if asked := _parsed(name, entry, fewer):
-                check(asked[0])
+            if other := _parsed(name, entry, fewer):
+                check(*other)
 
         raise blamed(error, arguments, attempt) from error
 

@@ -30,26 +30,21 @@ def fit(stages: Stages, config: Any, options: Options) -> Fit:
     """Find the data that are asked for (or the sweep's own, the first of `datasets`), and see that `config` fits them.
 
     Raises:
-        UnfitError: a stage refuses it, or its networks do not fit in memory.
+        UnfitError: a stage refuses it, or its networks do not fit in memory. What it checks again, with other options
+            too, is whether they fit the same data.
     """
     own = getattr(config, "datasets", ())
     if options.dataset is None and own:
         options = replace(options, dataset=own[0])
     source = load(options, terminal())
 
-    def needs(asked: Any) -> list[StageNeeds]:
-        found = expected(
-            stages(asked, source.spec), Plan(options.seed, options.artifacts, options.pack_width), _nothing
-        )
+    def needs(config: Any, options: Options) -> list[StageNeeds]:
+        found = expected(stages(config, source.spec), Plan(options.seed, options.artifacts, options.pack_width))
         packs = [pack for need in found for pack in need.packs]
         fitting_workers(packs, options.workers, usable_memory(), lambda _: None)
         return found
 
     try:
-        return Fit(source, needs(config))
+        return Fit(source, needs(config, options))
     except ConfigError as error:
         raise UnfitError(str(error), needs) from error
-
-
-def _nothing(_stage: str) -> dict[tuple[str, str], Any]:
-    return {}

@@ -63,14 +63,14 @@ class Session:
         """Whether anything is stored; without data nobody knows whose study it is."""
         return self.source.dataset is not None and exists(self._study)
 
-    def needs(self, sweep: Sweep[Any]) -> list[StageNeeds]:
-        """Return what a run would have to compute, in the light of what is stored; nothing is written.
+    def needs(self, sweep: Sweep[Any], fitted: Fit) -> list[StageNeeds]:
+        """Return what a run would have to compute, in the light of what is stored, if anything is; nothing is written.
 
         Raises:
             ConfigError: the run would be refused.
         """
         if not self.stored:
-            return expected(sweep, self._plan, lambda _stage: {})
+            return fitted.needs
         with self._opened() as study:
             return expected(sweep, self._plan, study.rows)
 
@@ -135,7 +135,7 @@ def run(question: Question[Config, Conclusion], config: Config, options: Options
     source = fitted.source
     session = Session(question.name, options, config, question.budgets(config), source, console)
     stages = partial(question.stages, config, source.spec)
-    needs = session.needs(stages()) if session.stored else fitted.needs
+    needs = session.needs(stages(), fitted)
     packs = [pack for need in needs for pack in need.packs]
     workers = fitting_workers(packs, options.workers, usable_memory(), console.print)
     if options.plan:

@@ -66,7 +66,7 @@ def check(arguments: Sequence[str]) -> None:
 
 
 def blamed(error: ConfigError, arguments: Sequence[str], attempt: Callable[[Sequence[str]], object]) -> ConfigError:
-    """Return `error` with the flags in front that it is about: the fewest with which `attempt` is refused likewise.
+    """Return `error` with the flags in front that it is about: no more than `attempt` needs to be refused likewise.
 
     So that whoever refuses a value need not know what is called how on the command line, or in which of several stages
     it stands.

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import files
 from pipeline.errors import HostError
 from pipeline.files import atomic, exists, lock, make_folder, remove, remove_leftovers, write_json, write_text
 
@@ -300,3 +301,45 @@ def test_folders_are_locked_one_by_one(tmp_path):
     one, other = make_folder(tmp_path / "one"), make_folder(tmp_path / "other")
     with lock(one), lock(other):
         assert refused(one).startswith(f"{one} must")
+
+
+@pytest.fixture
+def nameless(tmp_path):
+    """The lock file of a folder that somebody holds who has not written its number yet."""
+    path = tmp_path / ".lock"
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield path
+
+
+def of_the_past():
+    """Return the number of a process that is gone."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        pass
+    return child.pid
+
+
+@pytest.mark.parametrize("before", ["nothing", "that of the run before"])
+def test_a_holder_is_named_although_its_number_is_written_after_the_first_look(before, nameless, monkeypatch):
+    nameless.write_text(str(of_the_past()) if before != "nothing" else "")
+    looks = []
+
+    def wait(seconds):
+        looks.append(seconds)
+        if len(looks) == 3:
+            nameless.write_text(str(os.getpid()))
+
+    monkeypatch.setattr(files.time, "sleep", wait)
+    assert refused(nameless.parent).endswith(f"got process {os.getpid()}")
+    assert looks == [0.01] * 3
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"0", b"-1", b"1 2", b"7" * 5000, b"7" * 19, "\u0661".encode()])
+def test_what_is_no_number_of_a_process_is_not_told_as_one(content, nameless, monkeypatch):
+    nameless.write_bytes(content)
+    clock = iter(range(10**6))
+    monkeypatch.setattr(files.time, "monotonic", lambda: next(clock) / 10)  # half a second is over at the sixth look
+    monkeypatch.setattr(files.time, "sleep", lambda _seconds: None)
+    assert refused(nameless.parent).endswith("got process unknown")
+    assert next(clock) == 6
+    assert nameless.read_bytes() == content

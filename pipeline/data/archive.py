@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import DataError
+from pipeline.files import reading
 
 _CHUNK = 1 << 20
 
@@ -28,13 +29,14 @@ class Archive:
 
         Raises:
             DataError: it is another file, or a damaged one.
+            HostError: it cannot be read.
         """
-        size = path.stat().st_size
-        if size != self.size:
-            raise DataError(f"{path} must hold {self.size:,} bytes, got {size:,}")
         expected = {"md5": self.md5} | ({"sha256": self.sha256} if self.sha256 else {})
         sums = {name: hashlib.new(name, usedforsecurity=False) for name in expected}
-        with path.open("rb") as file:
+        with reading(path), path.open("rb") as file:
+            size = path.stat().st_size
+            if size != self.size:
+                raise DataError(f"{path} must hold {self.size:,} bytes, got {size:,}")
             while chunk := file.read(_CHUNK):
                 for checksum in sums.values():
                     checksum.update(chunk)

@@ -143,9 +143,17 @@ def _rotation(dataset: Dataset, spec: DataSpec) -> Rotation:
 def is_whole(folder: Path) -> bool:
     """Return whether `folder` holds every file of a split, each of its full size; quick, as no file is read."""
     try:
+        return _is_whole(folder)
+    except OSError:
+        return False
+
+
+def _is_whole(folder: Path) -> bool:
+    """Return what `is_whole` does; an OSError says that this cannot be seen."""
+    try:
         files = _describe(folder).files
         return all((folder / name).stat().st_size == file.size for name, file in files.items())
-    except (OSError, DataError):
+    except (FileNotFoundError, NotADirectoryError, DataError):
         return False
 
 
@@ -178,13 +186,15 @@ def open_split(folder: Path) -> Split:
 
     Raises:
         DataError: a file is missing or damaged.
+        HostError: a file cannot be opened, as too many are.
     """
-    if not is_whole(folder):
-        raise DataError(
-            f"{folder} must be a whole cached split, got missing or truncated files; run again to rewrite it"
-        )
-    description = _describe(folder)
-    arrays = {name.removesuffix(".npy"): _map(folder / name) for name in description.files}
+    with reading(folder):
+        if not _is_whole(folder):
+            raise DataError(
+                f"{folder} must be a whole cached split, got missing or truncated files; run again to rewrite it"
+            )
+        description = _describe(folder)
+        arrays = {name.removesuffix(".npy"): _map(folder / name) for name in description.files}
 
     def rows(pixels: npt.NDArray[Any]) -> StandardRows:
         return ByteRows.of(pixels, arrays["mean"], arrays["std"]) if description.dtype == _BYTES else pixels
@@ -209,7 +219,7 @@ def open_split(folder: Path) -> Split:
 def _map(path: Path) -> npt.NDArray[Any]:
     try:
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (OSError, EOFError, ValueError, OverflowError, SyntaxError, TokenError) as error:  # NumPy parses a header
+    except (EOFError, ValueError, OverflowError, SyntaxError, TokenError) as error:  # NumPy parses a header
         reason = " ".join(str(error).split())
         raise DataError(f"{path} must be a whole array, got {reason}; run again to rewrite it") from error
 

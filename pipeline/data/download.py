@@ -21,7 +21,7 @@ from pathlib import Path
 
 from pipeline.data.archive import Archive
 from pipeline.errors import DataError, HostError
-from pipeline.files import lock, make_folder, sync_folder, unwritable
+from pipeline.files import exists, lock, make_folder, reading, remove, sync_folder, writing
 
 PATIENCE = 10.0
 """Seconds without an answer, or without a byte, after which the network counts as absent or stalled."""
@@ -61,17 +61,17 @@ def fetch(
 
     Raises:
         NoNetworkError: nobody answers.
-        HostError: the server refuses or the transfer breaks off (the next call resumes), or the folder is not writable
-            or in use by another download.
-        DataError: what came is not the archive; it has been removed.
+        HostError: the server refuses or the transfer breaks off (the next call resumes), or the folder refuses or is in
+            use by another download.
+        DataError: what the server offers is not the archive, or what came is not, and has been removed.
     """
-    made = not folder.exists()
+    made = not exists(folder)
     try:
         with lock(make_folder(folder)):
             return _Download(archive, folder, url, progress or (lambda *_: None), timeout).run()
     except NoNetworkError:
         if made:
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
@@ -111,21 +111,24 @@ class _Download:
         except DataError:
             self.forget()
             raise
-        self.part.replace(self.path)
-        sync_folder(self.path.parent)
+        with writing(self.path):
+            self.part.replace(self.path)
+            sync_folder(self.path.parent)
         self.forget()
         return self.path
 
     def size(self) -> int:
-        return self.part.stat().st_size if self.part.exists() else 0
+        with reading(self.part):
+            return self.part.stat().st_size if exists(self.part) else 0
 
     def forget(self) -> None:
-        self.part.unlink(missing_ok=True)
-        self.etag.unlink(missing_ok=True)
+        remove(self.part)
+        remove(self.etag)
 
     def begun_from(self) -> str:
         """Return which version of the server's file the part is of; "" where that is not known."""
-        version = self.etag.read_text("ascii", errors="replace") if self.etag.exists() else ""
+        with reading(self.etag):
+            version = self.etag.read_text("ascii", errors="replace") if exists(self.etag) else ""
         return version if _ETAG.fullmatch(version) else ""
 
     def request(self, offset: int) -> None:
@@ -135,10 +138,8 @@ class _Download:
             headers["If-Range"] = version
         with contextlib.closing(self.answer(headers)) as response:
             self.check(response, offset)
-            try:
+            with writing(self.part):
                 self.store(response, offset if response.status == HTTPStatus.PARTIAL_CONTENT else 0)
-            except OSError as error:
-                raise unwritable(self.part, error) from error
 
     def answer(self, headers: dict[str, str]) -> http.client.HTTPResponse:
         """Return the server's answer; awaited in a thread, because looking up a name knows no timeout."""

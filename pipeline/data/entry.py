@@ -109,7 +109,7 @@ class Published:
             except MissingError as missing:
                 self._download(missing, request)
             return self.read(request.folder, request.warn)
-        except PermissionError as error:
+        except OSError as error:
             raise unreadable(Path(error.filename or request.folder), error) from error
 
     def _download(self, missing: MissingError, request: Request) -> None:

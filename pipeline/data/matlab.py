@@ -112,5 +112,7 @@ def _numbers(content: bytes, order: str) -> Iterator[tuple[str, Array]]:
             dtype = np.dtype(order + _STORED[stored])
             if len(shape) != 2 or min(shape) < 0 or math.prod(shape) * dtype.itemsize != len(numbers):
                 raise _DamagedError(f"{len(numbers):,} bytes of numbers for the shape {shape}")
+            if not np.can_cast(dtype, kind):
+                raise _DamagedError(f"numbers stored as {dtype.name} in an array of {np.dtype(kind).name}")
             array = np.frombuffer(numbers, dtype).reshape(shape, order="F")
             yield name.decode("latin1"), array.astype(kind, copy=False)

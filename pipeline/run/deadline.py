@@ -8,6 +8,7 @@ are a driver that computes by itself in such a way, and a process that is stoppe
 
 import faulthandler
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import IO, TypeVar
@@ -17,7 +18,6 @@ GRACE = 2.0
 
 AGAIN = 1.0
 """Seconds until the alarm sounds once more, should somebody have caught and dropped the first one."""
-
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -48,9 +48,14 @@ def within(seconds: float | None, last_words: IO[str] | None, function: Callable
             signal.setitimer(signal.ITIMER_REAL, AGAIN)
             raise Overdue
 
-    before = signal.signal(signal.SIGALRM, ring)
+    def unraisable(found: "sys.UnraisableHookArgs") -> None:
+        if found.exc_type is not Overdue:  # which comes again where it can be raised
+            tell(found)
+
+    before, tell = signal.signal(signal.SIGALRM, ring), sys.unraisablehook
     try:
         try:
+            sys.unraisablehook = unraisable
             if last_words is not None:
                 faulthandler.dump_traceback_later(seconds + GRACE, exit=True, file=last_words)
             signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -61,5 +66,6 @@ def within(seconds: float | None, last_words: IO[str] | None, function: Callable
         running = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        sys.unraisablehook = tell
         if last_words is not None:
             faulthandler.cancel_dump_traceback_later()

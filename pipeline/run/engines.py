@@ -22,15 +22,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Generic, Protocol, TypeVar
 
-from joblib import Parallel, delayed, parallel_config
-from joblib._multiprocessing_helpers import mp as semaphores
-from joblib.externals.loky.process_executor import TerminatedWorkerError
-
 from pipeline.blas import single_thread
 from pipeline.errors import HostError, PipelineError
-from pipeline.files import unwritable
-from pipeline.run.deadline import Overdue, within
+from pipeline.files import writing
+from pipeline.run.deadline import Item, Overdue, Result, within
 from pipeline.spec import positive, positive_integer
+
+with warnings.catch_warnings():  # of a system without semaphores, which is refused below where they are needed
+    warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode", category=UserWarning)
+    from joblib import Parallel, delayed, parallel_config
+    from joblib._multiprocessing_helpers import mp as semaphores
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 STRIKES = 3
 """So many deaths of a worker that has an item for itself, and the item is given up."""
@@ -45,11 +47,12 @@ NOISE = (
 )
 """Openings of the warnings of joblib and loky that tell a user nothing."""
 
+MARKERS = Path("the folder for temporary files")
+"""Where it is told what is running, as refusals name it."""
+
 TRACKER = "ignore:resource_tracker"
 """Python's option for the process that gives back the semaphores of a driver which stops early, and tells of it."""
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
 
 
@@ -171,15 +174,15 @@ def _parallel(
     Raises:
         TerminatedWorkerError: a worker died; the others are gone too, and results not yet yielded are lost.
     """
-    if semaphores is None:  # joblib tried when it was imported
-        raise HostError("processes must be able to share semaphores, got none (/dev/shm must be there and writable)")
+    if semaphores is None and jobs > 1:  # joblib tried when it was imported
+        rule = "processes must be able to share semaphores"
+        raise HostError(f"{rule}, got none (/dev/shm must be there and writable; or run with --jobs 1)")
     for opening in NOISE:  # for the whole process: loky warns from its own threads, at any time
         warnings.filterwarnings("ignore", message=opening, category=UserWarning)
     # joblib reads the items from another thread while the caller strikes them off its own list, hence the copy.
     calls = [delayed(attempt)(name, item, scratch / str(index)) for index, (name, item) in enumerate(items.items())]
-    with parallel_config(
-        backend="loky", inner_max_num_threads=1, initializer=_begin_worker, initargs=(os.getpid(),), max_nbytes=None
-    ):
+    own = {"inner_max_num_threads": 1, "initializer": _begin_worker, "initargs": (os.getpid(),), "max_nbytes": None}
+    with parallel_config("loky", **own) if jobs > 1 else parallel_config("sequential"):
         parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
     with _started(), _interrupts_held() if jobs > 1 else nullcontext():
         outcomes = parallel(calls)
@@ -204,12 +207,12 @@ def _alone(attempt: _Attempt[Item, Result], name: str, item: Item, scratch: Path
 @contextmanager
 def _marked(name: str, marker: Path) -> Iterator[IO[str]]:
     """Open the file `marker` for last words while the block runs; it holds the name of the item, and a line break."""
-    with _explained():
+    with writing(MARKERS):
         marker.write_text(f"{name}\n")
         file = marker.open("a")
     with file:
         yield file
-    with _explained():
+    with writing(MARKERS):
         marker.unlink()
 
 
@@ -219,7 +222,7 @@ def _unfinished(waiting: Collection[str], scratch: Path) -> dict[str, bool]:
     Of each also whether there are last words: then its worker was ended because it took too long.
     """
     begun = {}
-    with _explained():
+    with writing(MARKERS):
         for marker in scratch.iterdir():
             name, _, last_words = marker.read_text().partition("\n")
             begun[name] = bool(last_words)
@@ -237,19 +240,10 @@ def _cause(death: TerminatedWorkerError) -> str:
 @contextmanager
 def _scratch() -> Iterator[Path]:
     """Open a folder for the markers, which is gone at the end."""
-    with _explained():
+    with writing(MARKERS):
         folder = tempfile.TemporaryDirectory(prefix="sweep-", ignore_cleanup_errors=True)
     with folder as name:
         yield Path(name)
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn an OSError about the markers into the HostError that it is."""
-    try:
-        yield
-    except OSError as error:
-        raise unwritable(Path("the folder for temporary files"), error) from error
 
 
 @contextmanager

@@ -60,7 +60,12 @@ class StageNeeds:
         return self.stage.count - self.present
 
 
-def expected(sweep: Sweep[Conclusion], plan: Plan, stored: Stored) -> list[StageNeeds]:
+def nothing(_stage: str) -> dict[tuple[str, str], Row]:
+    """Return the rows that are stored of a stage where nothing is."""
+    return {}
+
+
+def expected(sweep: Sweep[Conclusion], plan: Plan, stored: Stored = nothing) -> list[StageNeeds]:
     """Return what `sweep` still needs if every search that is not complete peaks in the middle of its range.
 
     Stages, rounds, trials and packs are those of a run, with invented results for those that are missing. So whatever

@@ -25,7 +25,8 @@ def any_rows(
 ) -> DataSpec:
     """Return a DataSpec to lead a generator with where there is no data set: `replay` puts in the stored one.
 
-    Of that the generator itself may want to know the `shape`: () where rows are no images.
+    Of that the generator itself may want to know the `shape`: () where rows are no images. Without it they are images
+    with sides that no shift exceeds, so that nothing about images is refused before the data are known.
 
     Raises:
         ConfigError: `val_fraction` is none of any rows.

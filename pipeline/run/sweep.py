@@ -161,7 +161,10 @@ class Runner:
         with closing(self.engine.run(partial(work, split=split), to_compute)) as results:
             for name, failure in results:
                 task = to_compute[name]
-                outcome = _failed(staged, task, failure) if isinstance(failure, Failure) else read_outcome(task.result)
+                if isinstance(failure, Failure):  # perhaps of something after the outcome was written
+                    outcome = self._left_over(task) or _failed(staged, task, failure)
+                else:
+                    outcome = read_outcome(task.result)
                 new = _new(task, outcome, missing[task])
                 self._computed |= {(record.stage, record.number) for record in new}
                 self.watcher.finished(task, new)

@@ -5,8 +5,8 @@ import sys
 from sweeps import SWEEPS
 from sweeps.answers.lambda_results import QUESTION
 from sweeps.cli import parse
+from sweeps.fit import fit
 from sweeps.session import Session
-from sweeps.source import load
 from sweeps.terminal import terminal
 
 
@@ -16,9 +16,9 @@ def main() -> None:
     if request is None:
         return
     config, options = request
-    source = load(options, terminal())
-    session = Session(QUESTION.name, options, config, QUESTION.budgets(config), source, terminal())
-    needs = session.needs(QUESTION.stages(config, source.spec))
+    fitted = fit(QUESTION.stages, config, options)
+    session = Session(QUESTION.name, options, config, QUESTION.budgets(config), fitted.source, terminal())
+    needs = session.needs(QUESTION.stages(config, fitted.source.spec), fitted)
     print(sum(need.missing for need in needs), "trials in", sum(len(need.packs) for need in needs), "packs")
 
 

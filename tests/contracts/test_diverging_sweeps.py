@@ -3,20 +3,17 @@
 import contextlib
 import io
 import json
-import sys
 from pathlib import Path
 
 import pytest
 import rig
+from diverging import SAID, flags, wrong_of
 from test_sweeps import NAMES, OF_IMAGES, SMALLEST
 
 from pipeline.report import style
 from sweeps import SWEEPS, session
 from sweeps.__main__ import main
 from sweeps.cli import Options
-
-sys.path.append(str(Path(__file__).parents[1] / "faults"))
-from diverging import SAID, flags, wrong_of
 
 WAYS = [(name, way) for name in NAMES for way in flags(name)]
 

@@ -1,5 +1,6 @@
 """Standardised rows on disk: right to the last bit, whole or absent, reused, repaired, and without closed test rows."""
 
+import errno
 import hashlib
 import json
 import multiprocessing
@@ -246,6 +247,22 @@ def test_a_damaged_header_is_damaged_data_told_in_one_line(at, content, reason, 
     assert str(refusal.value).startswith(f"{folder / 'x_val.npy'} must be a whole array, got ")
     assert str(refusal.value).endswith("; run again to rewrite it")
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("owner", "call"), [(Path, "read_bytes"), (Path, "stat"), (np, "load")])
+def test_a_split_that_a_process_may_not_open_now_is_not_called_damaged(owner, call, tmp_path, monkeypatch):
+    folder = prepare(DATASET, SPEC, tmp_path)
+
+    def refuse(*_args, **_how):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, call, refuse)
+        with pytest.raises(HostError, match=f"^{folder} must be readable, got Too many open files$"):
+            open_split(folder)
+    (folder / "x_val.npy").unlink()
+    with pytest.raises(DataError, match="must be a whole cached split"):
+        open_split(folder)
 
 
 def test_a_killed_run_leaves_no_folder_and_the_next_one_cleans_up(tmp_path):

@@ -1,7 +1,10 @@
 """The download against a server that cuts, stalls and lies: nothing unverified gets the archive's name."""
 
+import errno
+import os
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 from cifar_files import describe
@@ -251,3 +254,38 @@ def test_servers_that_disagree_for_ever_are_given_up_after_one_new_start(folder)
     with running(*[disagreeing] * 50) as server, pytest.raises(HostError, match="must stay the same file until it is"):
         fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
     assert len(server.asked) == 4
+
+
+def refusing(honest, opening="toy.tar.gz"):
+    """Return a function of paths that a disk refuses where their name begins so."""
+
+    def refuse(path, *args, **how):
+        if Path(path).name.startswith(opening):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return honest(path, *args, **how)
+
+    return refuse
+
+
+@pytest.mark.parametrize("call", ["stat", "read_text", "write_text", "open", "replace", "unlink"])
+def test_a_disk_that_refuses_the_files_of_a_download_is_named_in_one_line(call, folder, monkeypatch):
+    folder.mkdir()
+    (folder / "toy.tar.gz.part").write_bytes(CONTENT[:CUT])
+    (folder / "toy.tar.gz.part.etag").write_text('"another"')  # so that all is downloaded, and written, anew
+    monkeypatch.setattr(Path, call, refusing(getattr(Path, call)))
+    with running() as server, pytest.raises(HostError, match=r"toy\.tar\.gz\S* must be \w+, got Input/output error$"):
+        fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+
+
+def test_a_disk_that_cannot_read_back_what_came_is_named_in_one_line(folder, monkeypatch):
+    folder.mkdir()
+    (folder / "toy.tar.gz.part").write_bytes(CONTENT)
+    monkeypatch.setattr(Path, "open", refusing(Path.open))
+    with running() as server, pytest.raises(HostError, match=r"part must be readable, got Input/output error$"):
+        fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)
+
+
+def test_without_a_network_that_is_told_although_the_folder_cannot_be_removed(folder, monkeypatch):
+    monkeypatch.setattr(os, "rmdir", refusing(os.rmdir, "data"))
+    with running(silence) as server, pytest.raises(NoNetworkError, match="must"):
+        fetch(ARCHIVE, folder, server.url, timeout=TIMEOUT)

@@ -1,6 +1,7 @@
 """The reader of MATLAB files: what SciPy writes and reads, from small files; nothing of what makes SciPy's fail."""
 
 import io
+import math
 import struct
 import zlib
 
@@ -77,6 +78,21 @@ def test_numbers_stored_in_fewer_bytes_than_their_class_has_are_widened():
     raw = LITTLE + array(b"a", 1, 2, b"\x01\xff", kind=6)
     found = read_arrays(raw, "x.mat", ("a",), MOST)["a"]
     assert (found.dtype, found.tolist()) == (np.float64, [[1.0, 255.0]])
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "numbers", "got"),
+    [
+        (9, 9, struct.pack("<d", 300.7), "float64 in an array of uint8"),  # which would be 44
+        (9, 9, struct.pack("<d", math.nan), "float64 in an array of uint8"),
+        (9, 3, struct.pack("<h", 300), "int16 in an array of uint8"),
+        (9, 1, b"\xff", "int8 in an array of uint8"),
+        (7, 9, struct.pack("<d", 1e300), "float64 in an array of float32"),
+    ],
+)
+def test_numbers_that_their_class_may_not_hold_are_refused_rather_than_changed(kind, stored, numbers, got):
+    raw = LITTLE + array(b"a", 1, 1, numbers, kind=kind, stored=stored)
+    assert refusal(raw) == f"numbers stored as {got}"
 
 
 ONE = array(b"a", 1, 1, b"\x01")

@@ -1,6 +1,8 @@
 """MNIST in every layout it comes in, whole or its test images alone: the same data, by its own name, or one error."""
 
+import errno
 import itertools
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -204,12 +206,13 @@ def test_a_folder_of_something_else_is_a_mistake_but_other_data_sets_may_lie_bes
         load(tmp_path / "typo", download=False)
 
 
-def test_a_folder_that_may_not_be_entered_is_the_hosts_fault(tmp_path, monkeypatch):
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_a_folder_that_may_not_or_cannot_be_entered_is_the_hosts_fault(number, tmp_path, monkeypatch):
     def refuse(path):
-        raise PermissionError(13, "Permission denied", str(path))
+        raise OSError(number, os.strerror(number), str(path))
 
     monkeypatch.setattr(Path, "is_file", refuse)
-    with pytest.raises(HostError, match=r"idx3-ubyte must be readable, got Permission denied"):
+    with pytest.raises(HostError, match=f"idx3-ubyte must be readable, got {os.strerror(number)}"):
         load(tmp_path)
 
 

@@ -1,6 +1,8 @@
 """Arrays of an .npz: what NumPy wrote comes back, and no header is believed that does not fit its bytes."""
 
+import errno
 import io
+import os
 import struct
 import tracemalloc
 import warnings
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pipeline.data.zipped import DamagedError, read_arrays
+from pipeline.errors import HostError
 
 PLAIN = ("?", "u1", "i2", "<i8", ">i4", "f2", "<f4", ">f8", "<U3")
 
@@ -121,6 +124,44 @@ def test_a_changed_byte_of_a_member_never_reaches_its_reader(tmp_path):
         changed = bytearray(content)
         changed[place] ^= 1
         assert "Bad CRC-32" in refusal(tmp_path, bytes(changed))
+
+
+def test_an_unknown_version_of_the_format_is_named(tmp_path):
+    assert refusal(tmp_path, zipped(("x.npy", WRONG["version 3"]))) == "x.npy of the version 3.0"
+
+
+def test_a_member_that_is_shorter_than_it_claims_is_damage_and_takes_no_memory(tmp_path):
+    size, claimed = len(RIGHT) + 97, 2**31
+    shape = shaped(f"({claimed - 128},)")
+    content = bytearray(zipped(("x.npy", member(shape.ljust(117), bytes(size - 128))), how=zipfile.ZIP_DEFLATED))
+    assert content.count(struct.pack("<I", size)) == 2
+    content = content.replace(struct.pack("<I", size), struct.pack("<I", claimed))
+    assert refusal(tmp_path, bytes(content)) == f"x.npy of {size:,} bytes instead of {claimed:,}"
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_disk_that_does_not_give_it_back_is_not_called_damage(how, tmp_path, monkeypatch):
+    path = tmp_path / "x.npz"
+    path.write_bytes(zipped(("x.npy", RIGHT), how=how))
+
+    def refuse(_member, _size):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", refuse)
+    with pytest.raises(OSError, match="Input/output error"):
+        read_arrays(path)
+
+
+def test_an_array_that_is_whole_but_does_not_fit_in_memory_is_the_hosts_fault(tmp_path, monkeypatch):
+    path = tmp_path / "x.npz"
+    path.write_bytes(zipped(("x.npy", RIGHT)))
+
+    def refuse(*_args, **_how):
+        raise MemoryError
+
+    monkeypatch.setattr("numpy.lib.format.read_array", refuse)
+    with pytest.raises(HostError, match=r"x\.npz must fit in memory, got 3 bytes of x\.npy$"):
+        read_arrays(path)
 
 
 def refusal(folder, content: bytes) -> str:

@@ -3,10 +3,11 @@
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rig
@@ -59,7 +60,19 @@ def locked() -> None:
     deque(repeat(None), maxlen=0)
 
 
-HUNG: dict[str, Callable[[], None]] = {each.__name__: each for each in (sleeping, spinning, deaf, locked)}
+class Lingering:
+    """Takes its time to go; nothing can be raised meanwhile."""
+
+    def __del__(self) -> None:
+        time.sleep(60)
+
+
+def deleting() -> None:
+    Lingering()
+    time.sleep(60)
+
+
+HUNG: dict[str, Callable[[], None]] = {each.__name__: each for each in (sleeping, spinning, deaf, deleting, locked)}
 
 
 def perhaps(item: tuple[str, Path]) -> tuple[str, bool]:
@@ -74,7 +87,7 @@ def perhaps(item: tuple[str, Path]) -> tuple[str, bool]:
 
 @pytest.mark.parametrize(
     ("jobs", "how"),
-    [(1, "sleeping"), (1, "spinning"), (1, "deaf"), (2, "sleeping"), (2, "spinning"), (2, "deaf"), (2, "locked")],
+    [(jobs, how) for jobs in (1, 2) for how in HUNG if (jobs, how) != (1, "locked")],
 )
 def test_what_hangs_fails_once_with_the_reason_and_the_others_have_their_results(
     jobs: int, how: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -108,6 +121,20 @@ def test_a_driver_that_leaves_early_leaves_no_alarm(tmp_path: Path) -> None:
         assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
+def test_of_what_cannot_be_raised_all_else_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+
+    class Broken:
+        def __del__(self) -> None:
+            raise KeyError("lost")
+
+    monkeypatch.setattr(deadline.sys, "unraisablehook", lambda found: told.append(found.exc_type))
+    hook = deadline.sys.unraisablehook
+    within(60, None, lambda kind: kind() and None, Broken)
+    assert told == [KeyError]
+    assert deadline.sys.unraisablehook is hook
+
+
 def test_what_a_function_raises_passes() -> None:
     with pytest.raises(ZeroDivisionError):
         within(60, None, lambda item: item // 0, 1)
@@ -134,6 +161,25 @@ def test_a_process_in_time_is_not_ended_later(tmp_path: Path, monkeypatch: pytes
 def test_a_limit_must_be_positive(seconds: float) -> None:
     with pytest.raises(ConfigError, match="the timeout must be a positive number, got"):
         LokyEngine(1, seconds)
+
+
+class JustLate(rig.InProcess):
+    """An engine in which the limit is over as soon as an outcome is written."""
+
+    def run(
+        self, function: Callable[[Any], Any], items: Mapping[str, Any]
+    ) -> Generator[tuple[str, Any | Failure], None, None]:
+        for name, _ in super().run(function, items):
+            yield name, LATE
+
+
+def test_a_pack_whose_outcome_is_written_has_not_failed(tmp_path: Path) -> None:
+    stages = rig.listed(), rig.listed("final", (0.005,), 1, final=True)
+    whole = rig.run(tmp_path / "whole", *stages, width=2)
+    late = rig.run(tmp_path / "run", *stages, width=2, engine=JustLate())
+    assert rig.csv(late) == rig.csv(whole)
+    assert late.runner.computed == whole.runner.computed
+    assert late.watched.warnings == []
 
 
 @pytest.mark.parametrize("prune", [0.0, 0.5])

@@ -170,8 +170,28 @@ def test_workers_are_deaf_to_ctrl_c() -> None:
 
 def test_a_system_without_semaphores_is_the_hosts_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "semaphores", None)
-    with pytest.raises(HostError, match="processes must be able to share semaphores, got none"):
+    with pytest.raises(HostError, match=r"processes must be able to share semaphores, got none .*or run with --jobs 1"):
         list(LokyEngine(2).run(troubled, {"a": "a"}))
+
+
+WITHOUT_SEMAPHORES = """
+import _multiprocessing
+
+class Refused(_multiprocessing.SemLock):
+    def __new__(cls, *_args, **_how):
+        raise OSError(38, "Function not implemented")
+
+_multiprocessing.SemLock = Refused
+from pipeline.run.engines import LokyEngine
+print(dict(LokyEngine(1).run(str.upper, {"a": "a", "b": "b"})))
+"""
+
+
+def test_one_job_needs_no_semaphores() -> None:
+    command = [sys.executable, "-c", WITHOUT_SEMAPHORES]
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, cwd=root)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "{'a': 'A', 'b': 'B'}\n", "")
 
 
 @pytest.mark.parametrize(

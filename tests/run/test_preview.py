@@ -26,7 +26,7 @@ NOWHERE = Path("nowhere")
 
 def needs_of(*stages: Stage, width: int | None = None) -> list[StageNeeds]:
     """Return what stages need of which nothing is stored."""
-    return expected(rig.sweep_of(*stages), Plan(0, NOWHERE, width), lambda _: {})
+    return expected(rig.sweep_of(*stages), Plan(0, NOWHERE, width))
 
 
 def needs_in(folder: Path, *stages: Stage, width: int | None = None, retry: bool = False) -> list[StageNeeds]:
@@ -156,7 +156,7 @@ def test_what_a_stage_refuses_is_refused_by_the_preview() -> None:
         yield rig.listed(replicates=0)
 
     with pytest.raises(ConfigError, match="replicates of stage search must be a positive integer, got 0"):
-        expected(sweep(), Plan(0, NOWHERE), lambda _: {})
+        expected(sweep(), Plan(0, NOWHERE))
 
 
 def test_the_packs_of_a_stage_go_to_whichever_worker_is_free_first() -> None:

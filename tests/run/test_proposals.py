@@ -168,6 +168,36 @@ def test_a_remembered_study_holds_what_was_run() -> None:
     assert [trial.value for trial in study.trials] == [0.5, 0.0]
 
 
+@pytest.mark.parametrize(
+    ("scores", "told"),
+    [
+        ([0.5, None, 0.25], [0.5, 0.0, 0.25]),
+        ([0.5, None, -0.75], [0.5, -0.75, -0.75]),  # below WORST there are scores other than accuracies
+        ([None, None, None], [0.0, 0.0, 0.0]),
+    ],
+)
+def test_samplers_are_told_a_finite_score_of_what_diverged_which_is_no_better_than_any_other(
+    scores: list[float | None], told: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[optuna.Study] = []
+    create = optuna.create_study
+
+    def create_study(**how: Any) -> optuna.Study:
+        made.append(create(**how))
+        return made[-1]
+
+    monkeypatch.setattr(optuna, "create_study", create_study)
+    first = proposed(LAMBDA, "tpe", [3], {}, 0)
+    observed = list(zip([tuple(setting.values()) for setting in first], scores, strict=True))
+    proposed(LAMBDA, "tpe", [3, 1], dict(observed), 0)  # a study that was asked for the first round
+    propose(LAMBDA, 1, observed, 0)  # one that it was added to
+    for study in made[1:]:
+        for trial, (values, _), value in zip(study.trials, observed, told, strict=False):  # it is asked for more
+            assert (trial.state.name, trial.value) == ("COMPLETE", value)
+            assert trial.params["lambda"] == pytest.approx(*values, rel=1e-3)
+    assert len(made) == 3
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     history=st.lists(

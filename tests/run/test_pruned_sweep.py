@@ -218,7 +218,7 @@ def test_a_stored_stage_is_read_again_as_it_ran_and_one_that_lacks_a_leg_is_not_
 
 def test_a_preview_counts_trials_and_the_packs_of_every_leg(tmp_path: Path) -> None:
     stage = rig.listed(lambdas=(0.001, 0.01, 0.1, 0.3), cycles=2, prune=0.5)
-    [need] = expected(rig.sweep_of(stage), Plan(0, tmp_path, 2), lambda _: {})
+    [need] = expected(rig.sweep_of(stage), Plan(0, tmp_path, 2))
     assert (need.present, need.missing) == (0, 8)
     assert [len(pack.trials) for pack in need.packs] == [2] * 4 + [2] * 2
     ran = rig.run(tmp_path / "run", stage, width=2)

@@ -1,4 +1,4 @@
-"""What was typed, flag by flag; and that a refusal names the fewest flags that it takes."""
+"""What was typed, flag by flag; and that a refusal names no more flags than it takes."""
 
 from collections.abc import Sequence
 
