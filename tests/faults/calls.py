@@ -20,7 +20,7 @@ from trials import FLAVOURS, Sweeps
 
 CALLS = {"rename": 40, "fsync": 80, "fdatasync": 100, "unlink": 90, "pwrite64": 850, "mkdir": 20}
 """How often, about, the driver of a sweep makes each call."""
-KILLS, QUICK = 4, 1
+KILLS, QUICK = 2, 1
 """Of a sweep, before it is completed."""
 
 

@@ -34,7 +34,7 @@ ERRORS = {
 """What calls that write may answer."""
 TIMES = CALLS | {"flock": 2, "ftruncate": 2, "link": 9}
 """How often, about, a driver makes them."""
-COUNT = 3
+COUNT = 2
 """Calls that fail in a sweep before it is completed."""
 ROOM = ((0.02, 0.1), (0.12, 0.3), (0.35, 0.9))
 """What share of its results a disk has room for, from start to start: rows, then the study, then figures."""

@@ -63,9 +63,9 @@ def _diverged(sweep: str, way: int, folder: Path) -> Iterator[Case]:
     rows(folder / "tiny.npz", (1, 2, 3))
     data = ("--scale", "smoke", "--dataset", str(folder / "tiny.npz"))
     line = [sweep, *data, "--jobs", "1", "--batch-size", "10", *flags(sweep)[way].split()]
-    starts = [place.finish(*line), *([] if way else [place.finish("report", *data)])]
+    starts = [place.finish(*line, warm=True), *([] if way else [place.finish("report", *data, warm=True)])]
     run = starts[0]
-    wrong = [f"{start.err.splitlines()[:1]}" for start in starts if start.process.returncode or start.err]
+    wrong = [f"{start.err.splitlines()[:1]}" for start in starts if start.wait() or start.err]
     if SAID not in run.out:
         wrong.append("the terminal does not say so")
     [where] = (place.artifacts / sweep).iterdir()
@@ -83,12 +83,12 @@ def _partly(sampler: str, folder: Path) -> Iterator[Case]:
     rows(folder / "tiny.npz", (1, 2, 3))
     searched = f"--low 1e-4 --high 1e4 --eta-min 0.01 --coarse.count 12 --coarse.sampler {sampler} --refine.count 8"
     line = f"lambda --scale smoke --dataset {folder / 'tiny.npz'} --jobs 1 --batch-size 10 {searched}"
-    run = place.finish(*line.split())
+    run = place.finish(*line.split(), warm=True)
     [where] = (place.artifacts / "lambda").iterdir()
     with (where / "trials.csv").open(newline="") as file:
         trials = list(csv.DictReader(file))
     best = json.loads((where / "best.json").read_text())
-    wrong = [f"exit code {run.process.returncode}"] if run.process.returncode or run.err else []
+    wrong = [f"exit code {run.wait()}"] if run.wait() or run.err else []
     coarse, refine = ([one for one in trials if one["stage"] == stage] for stage in ("coarse", "refine"))
     lost = [one for one in coarse if one["status"] == "DIVERGED"]
     if not 0 < len(lost) < len(coarse):

@@ -13,7 +13,7 @@ from refused import Refusal, earlier_results, forget_results, furnish, photograp
 from scenes import side_by_side
 
 FAULT = "bad input"
-COUNT, QUICK = 80, 8
+COUNT, QUICK = 64, 8
 LIMIT = 1.0
 """Seconds of a processor within which bad input is refused: what it takes on a machine that has nothing else to do."""
 

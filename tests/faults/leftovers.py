@@ -29,7 +29,7 @@ def _found(sweeps: Sweeps, when: str) -> Iterator[Case]:
     folder, warnings = sweeps.run_folder(place), {}
     for fault, plant in PLANTS[when].items():
         warnings[fault] = plant(folder, sweeps.uninterrupted(FLAVOUR))
-    start = place.finish(*sweeps.arguments(FLAVOUR))
+    start = place.finish(*sweeps.arguments(FLAVOUR), warm=True)
     code, said = start.wait(), start.out.count("warning: ")
     difference = same(folder, sweeps.uninterrupted(FLAVOUR))
     faults = {
@@ -51,7 +51,7 @@ def _found(sweeps: Sweeps, when: str) -> Iterator[Case]:
 def _killed(sweeps: Sweeps) -> Place:
     """Return the place of a sweep that was killed when outcomes and checkpoints of packs lay in their files."""
     place = Place(sweeps.folder / "killed")
-    start = place.start(*sweeps.arguments(FLAVOUR))
+    start = place.start(*sweeps.arguments(FLAVOUR), warm=True)
     start.until(lambda: all(len(_pending(place.artifacts, ending)) >= 3 for ending in ("json", "npz")))
     start.kill()
     return place

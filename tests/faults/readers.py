@@ -12,7 +12,7 @@ from scenes import side_by_side
 from trials import FLAVOURS, Sweeps
 
 FAULT = "report and preview while a sweep runs"
-COUNT, QUICK = 12, 1
+COUNT, QUICK = 8, 1
 
 
 def readers(setting: Setting) -> Iterator[Case]:
@@ -27,12 +27,12 @@ def readers(setting: Setting) -> Iterator[Case]:
 def _read(sweeps: Sweeps, index: int, seed: int) -> Iterator[Case]:
     random, flavour = Random(f"{seed} {FAULT} {index}"), list(FLAVOURS)[index // 2 % len(FLAVOURS)]
     place = Place(sweeps.folder / f"read-{index}")
-    sweep = place.start(*sweeps.arguments(flavour))
+    sweep = place.start(*sweeps.arguments(flavour), warm=True)
     sweep.until(sweep.handles_sigterm)
     time.sleep(random.uniform(0, sweeps.seconds[flavour] / 2))
     read = ["report"] if index % 2 else ["lambda", "--plan"]
     words = [*read, *sweeps.arguments(flavour, read[0])[1:]]
-    reader = place.start(*words)
+    reader = place.start(*words, warm=True)
     code, sweep_code = reader.wait(), sweep.wait()
     left = see(place.artifacts, sweeps.uninterrupted(flavour))
     difference = same(sweeps.run_folder(place), sweeps.uninterrupted(flavour))

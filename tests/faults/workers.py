@@ -105,9 +105,9 @@ def _played(sweeps: Sweeps, index: int, plot: Plot) -> Iterator[Case]:
     place = Place(sweeps.folder / f"plot-{index}")
     reference = see(sweeps.uninterrupted(plot.flavour)).records
     arguments = sweeps.arguments(plot.flavour, jobs=plot.jobs)
-    first = place.finish(*arguments, *plot.flags, evil=_evil(place, plot))
+    first = place.finish(*arguments, *plot.flags, evil=_evil(place, plot), warm=True)
     left = see(place.artifacts)
-    second = place.finish(*arguments, "--retry", "failed")
+    second = place.finish(*arguments, "--retry", "failed", warm=True)
     failed = _failed(left)
     unharmed = all(left.records.get(trial) == reference[trial] for trial in reference.keys() - failed.keys())
     difference = same(sweeps.run_folder(place), sweeps.uninterrupted(plot.flavour), retried=True)
