@@ -43,9 +43,8 @@ ABSURD = re.compile(r"-\d+(\.\d+)? s\b|-\d+:\d\d|\b(nan|inf)\b", re.IGNORECASE)
 
 def clocks(sweeps: Sweeps, setting: Setting) -> Iterator[Scene]:
     """Yield what is tried: progress in lines and, on a terminal, in a bar."""
-    if not setting.quick:
-        yield partial(_jumped, sweeps, terminal=False)
-        yield partial(_jumped, sweeps, terminal=True)
+    yield partial(_jumped, sweeps, terminal=False)
+    yield partial(_jumped, sweeps, terminal=True)
 
 
 def _jumped(sweeps: Sweeps, *, terminal: bool) -> Iterator[Case]:

@@ -37,7 +37,9 @@ def control(setting: Setting) -> Iterator[Case]:
     _script(again).wait()
     yield Case(NOT_KILLED, identical=_table(again) == _table(whole), note=_told(again))
     count = QUICK if setting.quick else COUNT
-    scenes = [partial(_killed, setting.folder / str(index), whole, f"{setting.seed} {index}") for index in range(count)]
+    kills = 1 if setting.quick else KILLS
+    seeds = [f"{setting.seed} {index}" for index in range(count)]
+    scenes = [partial(_killed, setting.folder / seed.replace(" ", "-"), whole, seed, kills) for seed in seeds]
     yield from side_by_side(CONTROL, scenes)
 
 
@@ -47,13 +49,13 @@ def _script(folder: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, str(SCRIPT), str(folder)], stdout=said, stderr=said)
 
 
-def _killed(folder: Path, whole: Path, seed: str) -> Iterator[Case]:
+def _killed(folder: Path, whole: Path, seed: str, kills: int) -> Iterator[Case]:
     random = Random(seed)
     torn = 0
-    for kill in range(KILLS + 1):
+    for kill in range(kills + 1):
         process = _script(folder)
-        if kill < KILLS:
-            aim = random.randrange(1, TRIALS // (KILLS + 1)) + len(_rows(folder))
+        if kill < kills:
+            aim = random.randrange(1, TRIALS // (kills + 1)) + len(_rows(folder))
             while process.poll() is None and len(_rows(folder)) < aim:
                 time.sleep(0.005)
             process.send_signal(signal.SIGKILL)
@@ -64,7 +66,7 @@ def _killed(folder: Path, whole: Path, seed: str) -> Iterator[Case]:
     values = [value for _, state, value in rows if state == "COMPLETE"]
     stale, more = len(rows) - states.count("COMPLETE"), max(states.count("COMPLETE") - TRIALS, 0)
     identical = _table(folder) == _table(whole)
-    yield from [Case(CONTROL)] * (KILLS - 1)
+    yield from [Case(CONTROL)] * (kills - 1)
     yield Case(
         CONTROL,
         duplicated=len(values) - len(set(values)) + more,

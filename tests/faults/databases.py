@@ -9,7 +9,7 @@ from invariants import same
 from scenes import side_by_side
 from trials import FLAVOURS, SWEEP, Sweeps
 
-COUNT, QUICK = 12, 2
+COUNT, QUICK = 12, 1
 """Cases of each damage."""
 REPORTS = 4
 """Every so many damaged studies meet the report instead of the sweep."""

@@ -38,7 +38,7 @@ EVERYTHING: Mapping[str, tuple[str, ...]] = {
 }
 """The flags that make a sweep diverge as a whole, in one way or more; those of all others are RATES."""
 
-QUICK = (("lambda", 4), ("best-network", 0))
+QUICK = (("lambda", 4),)
 """Which of these CI tries."""
 SWEEPS = ("lambda", "random-search", "depth", "init-sensitivity", "optimizers", "best-network")
 

@@ -12,7 +12,7 @@ from scenes import side_by_side
 from trials import FLAVOURS, SWEEP, Sweeps
 
 FAULT = "two drivers at once"
-STARTS, QUICK = 50, 4
+STARTS, QUICK = 50, 2
 GONE = 4_000_000
 """The pid of a process that is no more: nearly the last that the kernel gives."""
 COMPLETED = 10

@@ -40,7 +40,7 @@ def kills(setting: Setting) -> Iterator[Case]:
         sweeps.uninterrupted(flavour)
     scenes = []
     for index in range(1 if setting.quick else SWEEPS):
-        for which, who in enumerate((ALL, DRIVER)):
+        for which, who in enumerate((ALL, DRIVER)[: 1 if setting.quick else 2]):
             killing = _Killing(sweeps, flavours[(index + which) % 2], who, index, setting.seed)
             scenes.append(partial(killing.sweep, read=index % READ == 0))
     of_workers = [

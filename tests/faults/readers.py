@@ -29,7 +29,7 @@ def _read(sweeps: Sweeps, index: int, seed: int) -> Iterator[Case]:
     place = Place(sweeps.folder / f"read-{index}")
     sweep = place.start(*sweeps.arguments(flavour), warm=True)
     sweep.until(sweep.handles_sigterm)
-    time.sleep(random.uniform(0, sweeps.seconds[flavour] / 2))
+    time.sleep(random.uniform(0, sweeps.seconds(flavour) / 2))
     read = ["report"] if index % 2 else ["lambda", "--plan"]
     words = [*read, *sweeps.arguments(flavour, read[0])[1:]]
     reader = place.start(*words, warm=True)

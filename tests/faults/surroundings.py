@@ -16,5 +16,5 @@ def surroundings(setting: Setting) -> Iterator[Case]:
     sweeps = Sweeps(setting.folder)
     for flavour in ("legs",) if setting.quick else FLAVOURS:
         sweeps.uninterrupted(flavour)
-    parts = (disk, streams, leftovers, clocks)
+    parts = (leftovers,) if setting.quick else (disk, streams, leftovers, clocks)
     yield from side_by_side("surroundings", [scene for part in parts for scene in part(sweeps, setting)])

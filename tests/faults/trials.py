@@ -4,12 +4,14 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from command import Place
 from sklearn.datasets import load_digits
+
+from pipeline.files import make_folder
 
 SWEEP, JOBS = "lambda", 2
 FLAVOURS: Mapping[str, Sequence[str]] = {
@@ -32,19 +34,25 @@ FLAVOURS: Mapping[str, Sequence[str]] = {
 """Flags by name: packs of all cycles, whose checkpoints are where they go on, and legs of one cycle each."""
 
 _MAKING = threading.RLock()
+_TOOK: dict[Path, float] = {}
+"""Seconds that undisturbed sweeps took, by their place."""
 
 
 @dataclass(frozen=True)
 class Sweeps:
-    """The data set of all cases, and what uninterrupted sweeps leave."""
+    """The data set of all cases, and what uninterrupted sweeps leave; parts share these beside their folders."""
 
     folder: Path
-    seconds: dict[str, float] = field(default_factory=dict, init=False)
+
+    @property
+    def shared(self) -> Path:
+        """Where they lie."""
+        return make_folder(self.folder.parent / "undisturbed")
 
     @property
     def data(self) -> Path:
         """A file of 400 digits to train on and 100 to test on, written on first use."""
-        path = self.folder / "digits-500.npz"
+        path = self.shared / "digits-500.npz"
         with _MAKING:
             if not path.exists():
                 x, y = load_digits(return_X_y=True)
@@ -59,14 +67,23 @@ class Sweeps:
 
     def uninterrupted(self, flavour: str) -> Path:
         """Return the run folder of an uninterrupted sweep, which is made on first use."""
-        place = Place(self.folder / f"uninterrupted-{flavour}")
+        place = self.place(flavour)
         with _MAKING:
-            if flavour not in self.seconds:
+            if place.folder not in _TOOK:
                 start = place.finish(*self.arguments(flavour))
-                self.seconds[flavour] = time.time() - start.began
+                _TOOK[place.folder] = time.time() - start.began
                 if start.wait():
                     raise RuntimeError(f"an uninterrupted sweep must end well, got {start.err}")
         return self.run_folder(place)
+
+    def place(self, flavour: str) -> Place:
+        """Return the place of an uninterrupted sweep."""
+        return Place(self.shared / flavour)
+
+    def seconds(self, flavour: str) -> float:
+        """Return how long an uninterrupted sweep took."""
+        self.uninterrupted(flavour)
+        return _TOOK[self.place(flavour).folder]
 
     def run_folder(self, place: Place) -> Path:
         """Return where the sweep lies in a place."""
@@ -85,5 +102,5 @@ class Sweeps:
     def begun(self, flavour: str, folder: Path) -> Place:
         """Return a place that holds a copy of a finished sweep."""
         source = self.uninterrupted(flavour).parents[1]
-        shutil.copytree(source, folder / "artifacts")
+        shutil.copytree(source, folder / "artifacts", ignore=shutil.ignore_patterns("report"))
         return Place(folder)
