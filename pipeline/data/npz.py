@@ -114,6 +114,8 @@ def _classes(path: Path, names: Array | None, y: Labels) -> tuple[str, ...]:
             raise DataError(f"{path}: classes must be a list of names, got {names.dtype} {names.shape}")
         return tuple(str(name) for name in names)
     found = np.unique(y)
+    if found[0] < 0:
+        raise DataError(f"{path}: y_train must hold labels from 0 up, got {found[0]}")
     if not np.array_equal(found, np.arange(len(found))):
         missing = next(place for place, label in enumerate([*found.tolist(), -1]) if place != label)
         raise DataError(

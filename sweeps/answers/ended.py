@@ -1,5 +1,6 @@
 """What a sweep leaves and says when it has ended: what it found, whether anything ran, and what failed."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,5 +25,7 @@ def say_what_ran(answer: Answer[Any, Any], finished: Finished, console: Console)
         console.print("all trials are present; nothing to run")
     failed = [record for record in answer.records if record.status is Status.FAILED]
     if failed:
-        console.print(f"{len(failed)} trials failed; the same command with RETRY=failed trains them again")
+        [(reason, _)] = Counter(record.reason for record in failed).most_common(1)
+        retry = "the same command with RETRY=failed trains them again"
+        console.print(f"{len(failed)} trials failed; {retry} (reason, of most: {reason})")
     return failed

@@ -76,7 +76,7 @@ def test_any_plain_number_keeps_its_value(dtype, save):
         ({"x_train": X, "y_train": np.eye(6, 3, dtype=int)}, r"must be one label per row, got the shape \(6, 3\)"),
         ({"x_train": X, "y_train": Y + 1}, r"must hold every label from 0 up .*, got 1..3 without 0"),
         ({"x_train": X, "y_train": 2 * Y}, "got 0..4 without 1"),
-        ({"x_train": X, "y_train": Y - 1}, "got -1..1 without 0"),
+        ({"x_train": X, "y_train": Y - 1}, "y_train must hold labels from 0 up, got -1"),
         ({"x_train": X, "y_train": 0 * Y}, "must have at least 2 classes, got 1"),
         ({"x_train": X, "y_train": Y, "classes": ["a", "b"]}, r"labels must lie in 0..1, got \[2\]"),
         ({"x_train": X, "y_train": Y, "classes": np.arange(3)}, "classes must be a list of names, got int64"),
