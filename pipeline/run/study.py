@@ -340,7 +340,7 @@ def _around(dimension: Dimension, value: Any) -> BaseDistribution:
 def _explained(path: Path) -> Iterator[None]:
     """Turn what SQLite and Optuna raise about the file at `path` into one line with an exit code."""
     try:
-        with quiet():
+        with quiet(optuna.logging.ERROR):  # it warns of what it tries otherwise before it gives up
             yield
     except (sqlite3.Error, SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         raise _translated(path, error) from error

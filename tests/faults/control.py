@@ -23,7 +23,7 @@ from invariants import broken
 from scenes import side_by_side
 
 SCRIPT = Path(__file__).with_name("control_script.py")
-COUNT, QUICK, KILLS = 6, 1, 3
+COUNT, QUICK, KILLS = 5, 1, 3
 """Searches, and how often each is killed."""
 IGNORED = ("datetime_start", "datetime_complete", "duration")
 """Columns that say when."""

@@ -40,7 +40,7 @@ EVERYTHING: Mapping[str, tuple[str, ...]] = {
 
 QUICK = (("lambda", 4),)
 """Which of these CI tries."""
-SWEEPS = ("lambda", "random-search", "depth", "init-sensitivity", "optimizers", "best-network")
+SWEEPS = ("lambda", "random-search", "depth")
 
 
 def flags(sweep: str) -> tuple[str, ...]:

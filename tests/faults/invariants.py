@@ -250,7 +250,9 @@ def same(folder: Path, reference: Path, *, retried: bool = False) -> str:
     ours, theirs = _contents(folder), _contents(reference)
     names = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
     study = folder / "study.db"
-    if study.exists() != (reference / "study.db").exists():
+    if study.exists() and broken(study):
+        names.append(broken(study))
+    elif study.exists() != (reference / "study.db").exists():
         names.append("study.db")
     elif study.exists():
         (found, unfinished), wanted = _records(study), _records(reference / "study.db")

@@ -21,16 +21,15 @@ ORDER = (
     ("planning", False),
     ("running", True),
     ("recording", False),
-    ("running", True),
-    ("recording", True),
-    ("tables", True),
-    ("drawing", True),
+    ("planning", False),
+    *[("running", True), ("recording", True)] * 3,
+    *[("tables", True), ("drawing", True)] * 2,
 )
 """Where a sweep is killed, one start after the other, and whether it starts warm; after it is completed, the report."""
-SWEEPS, WORKER_SWEEPS, WORKERS = 11, 9, 3
+SWEEPS, WORKER_SWEEPS, WORKERS = 6, 7, 4
 """Sweeps of ALL and of DRIVER; sweeps of which workers are killed, and how many of each."""
-READ = 4
-"""Every so many reports that were killed are made again."""
+REPORTS = 2
+"""Reports of a sweep that are killed; of every second sweep it is then made again."""
 
 
 def kills(setting: Setting) -> Iterator[Case]:
@@ -42,7 +41,7 @@ def kills(setting: Setting) -> Iterator[Case]:
     for index in range(1 if setting.quick else SWEEPS):
         for which, who in enumerate((ALL, DRIVER)[: 1 if setting.quick else 2]):
             killing = _Killing(sweeps, flavours[(index + which) % 2], who, index, setting.seed)
-            scenes.append(partial(killing.sweep, read=index % READ == 0))
+            scenes.append(partial(killing.sweep, read=index % 2 == 0))
     of_workers = [
         _Killing(sweeps, flavours[index % 2], WORKER, index, setting.seed).workers
         for index in range(1 if setting.quick else WORKER_SWEEPS)
@@ -72,7 +71,8 @@ class _Killing:
             for target, warm in ORDER
         ]
         yield from recovered(self.sweeps, self.flavour, self.place, attempts)
-        yield self.report(read)
+        for left in reversed(range(REPORTS)):
+            yield self.report(read=read and not left)
 
     def kill(self, start: Start, target: str) -> str:
         """Kill a start in a phase, and return which one it was in."""
@@ -85,7 +85,7 @@ class _Killing:
         """Kill the report; where it is to be `read`, make it again and hold it to that of an uninterrupted sweep."""
         whole = self.sweeps.uninterrupted(self.flavour)
         before = see(self.place.artifacts, whole)
-        start = self.place.start(*self.sweeps.arguments(self.flavour, "report"), warm=self.index % 2 == 0)
+        start = self.place.start(*self.sweeps.arguments(self.flavour, "report"), warm=read)
         self.kill(start, "report")
         left = see(self.place.artifacts, whole)
         verdict, orphans = judge(before, start.log, left), start.orphans()

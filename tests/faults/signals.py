@@ -16,9 +16,14 @@ from scenes import side_by_side
 from trials import FLAVOURS, Sweeps
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
-ORDER = (("planning", False), ("running", True), ("recording", True), ("drawing", True))
+ORDER = (
+    ("planning", False),
+    *[("running", True), ("recording", True)] * 2,
+    ("planning", False),
+    *[("drawing", True)] * 2,
+)
 """Where a sweep is stopped, one start after the other, and whether it starts warm."""
-COUNT, QUICK = 10, 2
+COUNT, QUICK = 5, 2
 """Sweeps that are stopped so, by each signal, once and twice each time."""
 TO_STOP, TO_LEAVE = 10.0, 2.0
 """Seconds that a command may take after the first signal, and after the second."""
@@ -42,7 +47,7 @@ def signals(setting: Setting) -> Iterator[Case]:
         other = next(each for each in CODES if each != number)
         numbers = (number, other if index % 3 == 2 else number)[:times]
         attempts = []
-        for target, warm in ORDER[:: 2 if setting.quick else 1]:
+        for target, warm in ORDER[:: 3 if setting.quick else 1]:
             stop = _Stop(numbers, target, Moments(place, random), whole_group=number == signal.SIGINT or index % 2 == 1)
             attempts.append(Attempt(stop.fault, {"warm": warm}, stop.check, act=stop.act, took=stop.took))
         scenes.append(partial(recovered, sweeps, flavour, place, attempts))

@@ -368,3 +368,17 @@ def test_a_file_that_is_written_ahead_elsewhere_is_read_whenever_it_is_asked_for
     for times in (1, 2):
         study.rows("coarse")
         assert readings == ["coarse"] * times
+
+
+def test_text_that_is_none_is_refused_in_one_line_and_optuna_says_nothing_before(
+    study: Study, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    study.add(row(0))
+    edit(path, "UPDATE trial_user_attributes SET value_json = CAST(X'22ff22' AS TEXT) WHERE key = 'row'")
+    optuna.logging.enable_propagation()
+    try:
+        with pytest.raises(DataError, match="must be an intact SQLite file, got Could not decode"):
+            study.rows("coarse")
+    finally:
+        optuna.logging.disable_propagation()
+    assert caplog.records == []
