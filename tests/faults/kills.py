@@ -26,8 +26,9 @@ ORDER = (
     *[("tables", True), ("drawing", True)] * 2,
 )
 """Where a sweep is killed, one start after the other, and whether it starts warm; after it is completed, the report."""
-SWEEPS, WORKER_SWEEPS, WORKERS = 6, 7, 4
-"""Sweeps of ALL and of DRIVER; sweeps of which workers are killed, and how many of each."""
+SWEEPS, WORKER_SWEEPS, WORKERS = 6, 9, 3
+"""Sweeps of ALL and of DRIVER; sweeps of which workers are killed, and how many of each:
+with one more, a pack could meet them all, of which three while it runs alone, and would rightly be given up."""
 REPORTS = 2
 """Reports of a sweep that are killed; of every second sweep it is then made again."""
 
