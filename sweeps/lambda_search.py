@@ -10,8 +10,8 @@ from pipeline.errors import one_of, require
 from pipeline.inference import Choice, Interval, interval_rule, one_standard_error, widened
 from pipeline.records import Status
 from pipeline.run.replay import any_rows
-from pipeline.run.samplers import SAMPLERS, LogRange
-from pipeline.run.stage import Listed, Search, Stage, StageResult, Sweep, check_prune, check_trials
+from pipeline.run.samplers import SAMPLERS, LogRange, adaptive
+from pipeline.run.stage import Listed, Search, Stage, StageResult, Sweep, check_counts, check_prune, check_trials
 from pipeline.spec import (
     DataSpec,
     InitSpec,
@@ -50,6 +50,7 @@ class SearchStage:
         check_trials(self.count, self.replicates, "a stage")
         one_of("sampler", self.sampler, SAMPLERS)
         positive_integer("round size", self.round_size)
+        check_counts(self.count, self.round_size, looks_back=adaptive(self.sampler))
         whole = self.sampler == "grid" or self.count % self.round_size == 0
         require(whole, f"count of a {self.sampler} stage", f"must be a multiple of {self.round_size}", self.count)
         check_prune(self.prune, self.cycles, self.count if self.sampler == "grid" else self.round_size)

@@ -93,5 +93,5 @@ def table(cases: Iterable[Case]) -> pd.DataFrame:
 
 def phases(cases: Iterable[Case]) -> pd.DataFrame:
     """Return how many cases of each fault came in which phase."""
-    frame = pd.DataFrame([(case.fault, case.phase) for case in cases if case.phase], columns=["fault", "phase"])
+    frame = pd.DataFrame([(case.fault, case.phase) for case in cases if case.phase and not case.skipped], columns=["fault", "phase"])
     return frame.groupby(["fault", "phase"], sort=False).size().unstack(fill_value=0).reset_index()
