@@ -93,12 +93,12 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     arguments, out = command(request.param, folder, jobs=2), folder / "out"
     seen: list[tuple[Question[Any, Any], Answer[Any, Any]]] = []
 
-    def watched(question: Question[Any, Any], config: Any, options: Options) -> None:
+    def watched(question: Question[Any, Any], config: Any, options: Options, *fit: Any) -> None:
         def write(answer: Answer[Any, Any], *where: Any) -> None:
             seen.append((question, answer))
             question.write(answer, *where)
 
-        run(replace(question, write=write), config, options)
+        run(replace(question, write=write), config, options, *fit)
 
     run = session.run
     with pytest.MonkeyPatch.context() as patch:

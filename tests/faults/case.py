@@ -93,5 +93,6 @@ def table(cases: Iterable[Case]) -> pd.DataFrame:
 
 def phases(cases: Iterable[Case]) -> pd.DataFrame:
     """Return how many cases of each fault came in which phase."""
-    frame = pd.DataFrame([(case.fault, case.phase) for case in cases if case.phase and not case.skipped], columns=["fault", "phase"])
+    came = [(case.fault, case.phase) for case in cases if case.phase and not case.skipped]
+    frame = pd.DataFrame(came, columns=["fault", "phase"])
     return frame.groupby(["fault", "phase"], sort=False).size().unstack(fill_value=0).reset_index()
