@@ -64,7 +64,7 @@ class Faults:
     seed: int = 0
     """of every choice: who, when, which byte"""
     quick: bool = False
-    """about a minute, some of each part"""
+    """two minutes, some of each part"""
     keep: Path | None = None
     """an empty folder for the cases, which are removed otherwise"""
     out: Path = Path("artifacts/faults")
