@@ -9,6 +9,7 @@ from rich.console import Console
 
 from pipeline import data
 from pipeline.data import Dataset, Outline, Split
+from pipeline.data.bar import DownloadBar
 from pipeline.spec import DataSpec
 from sweeps.cli import Options
 
@@ -69,7 +70,7 @@ def load(options: Options, console: Console) -> Source:
     """Find, or unless this is a preview download, the data set that the options ask for."""
     cache = options.artifacts / CACHE
     try:
-        with data.DownloadBar(data.title(options.dataset), console) as progress:
+        with DownloadBar(data.title(options.dataset), console) as progress:
             dataset = data.load(
                 options.dataset,
                 options.data_dir,

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pipeline.data import cifar10, digits, mnist, npz
-from pipeline.data.bar import DownloadBar
 from pipeline.data.cache import check_rows, open_split, prepare
 from pipeline.data.dataset import Dataset, Outline
 from pipeline.data.download import NoNetworkError, Progress
@@ -21,7 +20,6 @@ __all__ = [
     "DEFAULT_FOLDER",
     "TABLE",
     "Dataset",
-    "DownloadBar",
     "NotDownloadedError",
     "Outline",
     "Split",

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from pipeline.data.rows import Floats, StandardRows
 from pipeline.data.split import Split
@@ -39,6 +38,8 @@ def _flatter(images: Images, _: np.random.Generator) -> Images:
 
 
 def _blurred(images: Images, _: np.random.Generator) -> Images:
+    from scipy.ndimage import gaussian_filter  # noqa: PLC0415  (loads slowly, in every worker)
+
     blurred = np.empty_like(images)
     gaussian_filter(images, (0, BLUR, BLUR, 0), output=blurred, mode="nearest")
     return blurred

@@ -133,7 +133,7 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = tuple
     paths = tuple(folder / f"{name}.{kind}" for kind in formats)
     with house_style():
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # every drawing would move the panels a little further
+        figure.set_layout_engine(None)  # every drawing moves the panels a little further; "none" draws twice
         for path, kind in zip(paths, formats, strict=True):
             with files.atomic(path) as file:
                 figure.savefig(file, format=kind, metadata=METADATA[kind])

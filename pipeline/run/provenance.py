@@ -19,6 +19,9 @@ PREFIXES = ("OPENBLAS_", "OMP_", "MKL_")
 PINNED = "_NUM_THREADS"
 """The ending of those that joblib sets in its workers: `threads` says what came of them, whatever the engine."""
 
+TRIES = 3
+"""How often git is asked; one that was killed has not said that there is no revision."""
+
 
 def provenance() -> Provenance:
     """Return the versions, BLAS, kernel and threads of this process, as found at this moment.
@@ -56,4 +59,9 @@ def _revision() -> str:
 def _git(*arguments: str) -> str:
     # whoever is killed here must not leave the user's checkout locked, as a plain status does
     command = ["git", "--no-optional-locks", "-C", str(Path(__file__).parent), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
+    for _ in range(TRIES):
+        answer = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+        if answer.returncode >= 0:
+            break
+    answer.check_returncode()
+    return answer.stdout.strip()

@@ -12,7 +12,8 @@ from idx_files import STEMS, edition
 from rich.console import Console
 
 from pipeline import data
-from pipeline.data import DownloadBar, NotDownloadedError, cifar10, entry, load, mnist
+from pipeline.data import NotDownloadedError, cifar10, entry, load, mnist
+from pipeline.data.bar import DownloadBar
 from pipeline.data.cifar10 import BINARY
 from pipeline.data.download import NoNetworkError
 from pipeline.data.entry import Published

@@ -26,6 +26,7 @@ from kills import kills
 from outcome import publish
 from pickles import pickles
 from readers import readers
+from scenes import side_by_side
 from signals import signals
 from stored import stored
 from surroundings import surroundings
@@ -52,6 +53,9 @@ PARTS: Mapping[str, Part] = {
 }
 """What can be injected, in the order of the table."""
 
+LONG = ("kills", "signals", "surroundings", "generated")
+"""Parts that are begun first: together with what is short they end at about one time."""
+
 Name = Literal[tuple(PARTS)]
 
 
@@ -64,7 +68,7 @@ class Faults:
     seed: int = 0
     """of every choice: who, when, which byte"""
     quick: bool = False
-    """two minutes, some of each part"""
+    """a minute, some of each part"""
     keep: Path | None = None
     """an empty folder for the cases, which are removed otherwise"""
     out: Path = Path("artifacts/faults")
@@ -74,19 +78,23 @@ class Faults:
 def main() -> int:
     """Inject, print the table, and return 1 where something is not as it must be."""
     faults = tyro.cli(Faults)
-    cases: list[Case] = []
+    found: dict[str, list[Case]] = {}
     began = time.monotonic()
     with TemporaryDirectory(prefix="faults-") as temporary:
-        for name in faults.only or PARTS:
+        parts = {}
+        for name in sorted(faults.only or PARTS, key=lambda name: name not in LONG):
             folder = (faults.keep or Path(temporary)) / name
             folder.mkdir(parents=True)
-            for case in PARTS[name](Setting(faults.seed, faults.quick, folder)):
-                cases.append(case)
+            parts[name] = PARTS[name], Setting(faults.seed, faults.quick, folder)
+        for name, cases in side_by_side(parts):
+            found[name] = cases
+            for case in cases:
                 if case.failed and case.fault not in CONTROLS:
                     print(f"{case.fault}: {case.note}", file=sys.stderr, flush=True)
-            print(f"{name}: {len(cases)} cases so far, {time.monotonic() - began:.0f} s", flush=True)
+            print(f"{name}: {len(cases)} cases, after {time.monotonic() - began:.0f} s", flush=True)
     said = f'make faults ARGS="{shlex.join(sys.argv[1:])}"' if sys.argv[1:] else "make faults"
-    return 0 if publish(cases, faults.out, time.monotonic() - began, said) else 1
+    every = [case for name in PARTS for case in found.get(name, ())]
+    return 0 if publish(every, faults.out, time.monotonic() - began, said) else 1
 
 
 if __name__ == "__main__":

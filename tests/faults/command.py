@@ -168,7 +168,8 @@ class Place:
             file.write_text(evil)
             place["FAULTS_EVIL"] = str(file)
         path = os.pathsep.join([str(HOOK), *filter(None, [os.environ.get("PYTHONPATH")])])
-        environment = os.environ | place | {"TMPDIR": str(self.temporary), "PYTHONPATH": path} | self.environment
+        own = {"TMPDIR": str(self.temporary), "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}  # idle ones spin
+        environment = os.environ | place | own | self.environment
         words, began = [*arguments, "--artifacts", str(self.artifacts)], time.time()
         out, err = self.said(number, "out"), self.said(number, "err")
         out.touch()

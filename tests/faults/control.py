@@ -20,7 +20,7 @@ from case import CONTROL, NOT_KILLED, Case, Setting
 from command import PATIENCE
 from control_script import TRIALS
 from invariants import broken
-from scenes import side_by_side
+from scenes import in_turn
 
 SCRIPT = Path(__file__).with_name("control_script.py")
 COUNT, QUICK, KILLS = 5, 1, 3
@@ -40,7 +40,7 @@ def control(setting: Setting) -> Iterator[Case]:
     kills = 1 if setting.quick else KILLS
     seeds = [f"{setting.seed} {index}" for index in range(count)]
     scenes = [partial(_killed, setting.folder / seed.replace(" ", "-"), whole, seed, kills) for seed in seeds]
-    yield from side_by_side(CONTROL, scenes)
+    yield from in_turn(CONTROL, scenes)
 
 
 def _script(folder: Path) -> subprocess.Popen[bytes]:

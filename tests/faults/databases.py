@@ -6,7 +6,7 @@ from random import Random
 
 from case import Case, Setting
 from invariants import same
-from scenes import side_by_side
+from scenes import in_turn
 from trials import FLAVOURS, SWEEP, Sweeps
 
 COUNT, QUICK = 12, 1
@@ -48,14 +48,12 @@ DAMAGES = {
 def databases(setting: Setting) -> Iterator[Case]:
     """Yield a case per damaged study."""
     sweeps = Sweeps(setting.folder)
-    for flavour in FLAVOURS:
-        sweeps.uninterrupted(flavour)
     scenes = [
         partial(_damaged, sweeps, fault, damage, index, setting.seed)
         for fault, damage in DAMAGES.items()
         for index in range(QUICK if setting.quick else COUNT)
     ]
-    yield from side_by_side("study.db damaged", scenes)
+    yield from in_turn("study.db damaged", scenes)
 
 
 def _damaged(

@@ -10,7 +10,7 @@ from pathlib import Path
 from case import Case, Setting
 from command import Place
 from refused import rows
-from scenes import side_by_side
+from scenes import in_turn
 
 FAULT, SOME = "everything diverges", "something diverges"
 SAID = "very trial diverged"
@@ -53,9 +53,9 @@ def diverging(setting: Setting) -> Iterator[Case]:
     ways = [(sweep, way) for sweep in SWEEPS for way in range(len(flags(sweep)))]
     tried = QUICK if setting.quick else ways
     scenes = [partial(_diverged, *one, setting.folder / f"{one[0]}-{one[1]}") for one in tried]
-    yield from side_by_side(FAULT, scenes)
+    yield from in_turn(FAULT, scenes)
     samplers = ("tpe",) if setting.quick else ("grid", "random", "sobol", "tpe")
-    yield from side_by_side(SOME, [partial(_partly, sampler, setting.folder / sampler) for sampler in samplers])
+    yield from in_turn(SOME, [partial(_partly, sampler, setting.folder / sampler) for sampler in samplers])
 
 
 def _diverged(sweep: str, way: int, folder: Path) -> Iterator[Case]:

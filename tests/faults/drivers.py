@@ -8,8 +8,8 @@ from functools import partial
 from case import Case, Setting
 from command import LOOK, PATIENCE, Place
 from invariants import same, see
-from scenes import side_by_side
-from trials import FLAVOURS, SWEEP, Sweeps
+from scenes import in_turn
+from trials import FLAVOURS, JOBS, SWEEP, Sweeps
 
 FAULT = "two drivers at once"
 STARTS, QUICK = 50, 2
@@ -24,9 +24,8 @@ STILL = "import time; worker.compute = lambda *_: time.sleep(60)"
 def drivers(setting: Setting) -> Iterator[Case]:
     """Yield a case per pair of drivers."""
     sweeps = Sweeps(setting.folder)
-    sweeps.uninterrupted(next(iter(FLAVOURS)))
     count = QUICK if setting.quick else STARTS
-    yield from side_by_side(FAULT, [partial(_pair, sweeps, index) for index in range(count)])
+    yield from in_turn(FAULT, [partial(_pair, sweeps, index) for index in range(count)])
 
 
 def _pair(sweeps: Sweeps, index: int) -> Iterator[Case]:
@@ -36,7 +35,9 @@ def _pair(sweeps: Sweeps, index: int) -> Iterator[Case]:
         folder = place.artifacts / SWEEP / sweeps.uninterrupted(flavour).name
         folder.mkdir(parents=True)
         (folder / ".lock").write_text(str(GONE))
-    pair = [place.start(*sweeps.arguments(flavour), evil=STILL, warm=index % COMPLETED > 0) for _ in range(2)]
+    whole = index % COMPLETED == 0
+    words = sweeps.arguments(flavour, jobs=JOBS if whole else 1)  # a driver that works itself is sooner at work
+    pair = [place.start(*words, evil=STILL, warm=not whole) for _ in range(2)]
     end = time.monotonic() + PATIENCE
     while all(start.process.poll() is None for start in pair) and time.monotonic() < end:
         time.sleep(LOOK)
@@ -51,7 +52,7 @@ def _pair(sweeps: Sweeps, index: int) -> Iterator[Case]:
     for winner in winners:
         winner.kill()
     identical = None
-    if index % COMPLETED == 0:
+    if whole:
         again = place.finish(*sweeps.arguments(flavour), warm=True)
         difference = same(sweeps.run_folder(place), sweeps.uninterrupted(flavour))
         faults += [difference] if difference else []

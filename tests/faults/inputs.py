@@ -10,7 +10,7 @@ from random import Random
 
 from case import Case, Setting
 from refused import Refusal, earlier_results, forget_results, furnish, photograph, refusals
-from scenes import side_by_side
+from scenes import in_turn
 
 FAULT = "bad input"
 COUNT, QUICK = 64, 8
@@ -25,7 +25,7 @@ def inputs(setting: Setting) -> Iterator[Case]:
         partial(_typed, row, setting.folder / str(index), index % 2 == 1, timed=not setting.quick)
         for index, row in enumerate(rows)
     ]
-    yield from side_by_side(FAULT, scenes)
+    yield from in_turn(FAULT, scenes)
 
 
 def _typed(row: Refusal, folder: Path, results: bool, timed: bool) -> Iterator[Case]:

@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
@@ -13,7 +13,7 @@ from command import Place, Start
 from invariants import judge, run_again, same, see
 from moments import Moments
 from recovery import Attempt, killed, noted, recovered
-from scenes import side_by_side
+from scenes import Scene, in_turn
 from trials import FLAVOURS, Sweeps
 
 ALL, DRIVER, WORKER = "SIGKILL of driver and workers", "SIGKILL of the driver", "SIGKILL of one worker"
@@ -21,33 +21,32 @@ ORDER = (
     ("planning", False),
     ("running", True),
     ("recording", False),
-    ("planning", False),
-    *[("running", True), ("recording", True)] * 3,
+    ("opening", True),
+    *[("opening", True), ("running", True), ("recording", True)] * 2,
     *[("tables", True), ("drawing", True)] * 2,
 )
 """Where a sweep is killed, one start after the other, and whether it starts warm; after it is completed, the report."""
-SWEEPS, WORKER_SWEEPS, WORKERS = 6, 9, 3
+SWEEPS, WORKER_SWEEPS, WORKERS = 6, 6, 3
 """Sweeps of ALL and of DRIVER; sweeps of which workers are killed, and how many of each:
 with one more, a pack could meet them all, of which three while it runs alone, and would rightly be given up."""
 REPORTS = 2
-"""Reports of a sweep that are killed; of every second sweep it is then made again."""
+"""Reports of a sweep that are killed; of every third sweep it is then made again."""
 
 
 def kills(setting: Setting) -> Iterator[Case]:
     """Yield a case per kill."""
     sweeps, flavours = Sweeps(setting.folder), list(FLAVOURS)
-    for flavour in flavours:
-        sweeps.uninterrupted(flavour)
-    scenes = []
-    for index in range(1 if setting.quick else SWEEPS):
-        for which, who in enumerate((ALL, DRIVER)[: 1 if setting.quick else 2]):
+    if setting.quick:
+        one, other = (_Killing(sweeps, flavours[0], who, 0, setting.seed) for who in (ALL, WORKER))
+        yield from in_turn(ALL, [partial(one.sweep, ORDER[1::4], reports=1, read=False), other.workers])
+        return
+    scenes: list[Scene] = []
+    for index in range(SWEEPS):
+        for which, who in enumerate((ALL, DRIVER)):
             killing = _Killing(sweeps, flavours[(index + which) % 2], who, index, setting.seed)
-            scenes.append(partial(killing.sweep, read=index % 2 == 0))
-    of_workers = [
-        _Killing(sweeps, flavours[index % 2], WORKER, index, setting.seed).workers
-        for index in range(1 if setting.quick else WORKER_SWEEPS)
-    ]
-    yield from side_by_side(ALL, [*scenes, *of_workers])
+            scenes.append(partial(killing.sweep, ORDER, REPORTS, read=index % 3 == 0))
+    of_workers = [_Killing(sweeps, flavours[index % 2], WORKER, index, setting.seed) for index in range(WORKER_SWEEPS)]
+    yield from in_turn(ALL, [*scenes, *(killing.workers for killing in of_workers)])
 
 
 @dataclass
@@ -65,14 +64,14 @@ class _Killing:
         self.place = Place(self.sweeps.folder / f"{self.who.replace(' ', '-')}-{self.index}")
         self.moments = Moments(self.place, self.random)
 
-    def sweep(self, read: bool) -> Iterator[Case]:
-        """Kill the sweep in phase after phase, complete it, and kill its report; `read` it where it is asked for."""
+    def sweep(self, order: Sequence[tuple[str, bool]], reports: int, read: bool) -> Iterator[Case]:
+        """Kill the sweep in the phases of `order`, complete it, and kill its report; `read` it where that is asked."""
         attempts = [
             Attempt(self.who, {"warm": warm}, killed, act=partial(self.kill, target=target), hurried=self.who == DRIVER)
-            for target, warm in ORDER
+            for target, warm in order
         ]
         yield from recovered(self.sweeps, self.flavour, self.place, attempts)
-        for left in reversed(range(REPORTS)):
+        for left in reversed(range(reports)):
             yield self.report(read=read and not left)
 
     def kill(self, start: Start, target: str) -> str:

@@ -12,8 +12,17 @@ JOURNAL = "study.db-journal"
 """SQLite's, which is there while a row is added."""
 ROWS = 8
 """A moment of recording is within one of so many transactions."""
-WITHIN = {"planning": 0.8, "running": 0.6, "recording": 0.0, "tables": 0.03, "drawing": 0.8, "report": 1.5}
-"""Seconds within which a moment of a phase comes, after the first sign of the phase."""
+WITHIN = {
+    "planning": 0.8,
+    "opening": 0.2,
+    "running": 0.3,
+    "recording": 0.0,
+    "tables": 0.03,
+    "drawing": 0.3,
+    "report": 1.5,
+}
+"""Seconds within which a moment of a phase comes, after the first sign of the phase; opening is planning without the
+imports, of a start that is warm."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,7 @@ class Moments:
         rows = self.random.randrange(ROWS)
         signs = {
             "planning": start.handles_sigterm,  # before, there is only Python
+            "opening": start.handles_sigterm,
             "report": start.handles_sigterm,
             "running": lambda: any(line["event"] == "begin" for line in start.log),
             "recording": lambda: self.journals(start) > rows,

@@ -19,19 +19,27 @@ from pathlib import Path
 LOOK = 0.002
 """Seconds between two looks for an exit code."""
 IMPORTED = (
+    "alembic.command",
     "joblib",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
+    "optuna.importance",
     "optuna.storages",
     "pipeline.run.worker",
+    "scipy.stats",
+    "sqlalchemy.orm",
     "sweeps.__main__",
     "sweeps.answers.lambda_results",
     "sweeps.answers.lambda_sections",
     "sweeps.cli",
+    "sweeps.experiments",
     "sweeps.lambda_search",
     "sweeps.report",
     "sweeps.session",
+    "typeguard",
+    "typst",
 )
+"""What a search and a report import, the libraries of what they import late among it."""
 
 
 class Forked:

@@ -8,20 +8,18 @@ from random import Random
 from case import Case, Setting
 from command import Place
 from invariants import run_again, same, see
-from scenes import side_by_side
+from scenes import in_turn
 from trials import FLAVOURS, Sweeps
 
 FAULT = "report and preview while a sweep runs"
-COUNT, QUICK = 8, 1
+COUNT, QUICK = 6, 1
 
 
 def readers(setting: Setting) -> Iterator[Case]:
     """Yield a case per reader."""
     sweeps = Sweeps(setting.folder)
-    for flavour in FLAVOURS:
-        sweeps.uninterrupted(flavour)
     count = QUICK if setting.quick else COUNT
-    yield from side_by_side(FAULT, [partial(_read, sweeps, index, setting.seed) for index in range(count)])
+    yield from in_turn(FAULT, [partial(_read, sweeps, index, setting.seed) for index in range(count)])
 
 
 def _read(sweeps: Sweeps, index: int, seed: int) -> Iterator[Case]:

@@ -12,19 +12,21 @@ from case import Case, Setting
 from command import Place, Start
 from moments import Moments
 from recovery import Attempt, Faults, recovered
-from scenes import side_by_side
+from scenes import in_turn
 from trials import FLAVOURS, Sweeps
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 ORDER = (
     ("planning", False),
     *[("running", True), ("recording", True)] * 2,
-    ("planning", False),
+    ("opening", True),
     *[("drawing", True)] * 2,
 )
 """Where a sweep is stopped, one start after the other, and whether it starts warm."""
 COUNT, QUICK = 5, 2
 """Sweeps that are stopped so, by each signal, once and twice each time."""
+COMMAND, EVERYBODY, BOTH = "kill", "a terminal", "timeout"
+"""Who sends a signal: to the command alone, to all of its group, or, as timeout(1) does, to one after the other."""
 TO_STOP, TO_LEAVE = 10.0, 2.0
 """Seconds that a command may take after the first signal, and after the second."""
 LAST_LINES = 0.3
@@ -36,36 +38,34 @@ BETWEEN = (0.06, 0.4)
 def signals(setting: Setting) -> Iterator[Case]:
     """Yield a case per command that is stopped."""
     sweeps = Sweeps(setting.folder)
-    for flavour in FLAVOURS:
-        sweeps.uninterrupted(flavour)
     scenes = []
     every = list(product((1, 2), CODES, range(COUNT)))
     for times, number, index in every[:: len(every) // QUICK] if setting.quick else every:
-        flavour = list(FLAVOURS)[(index + times) % len(FLAVOURS)]
+        flavour = list(FLAVOURS)[(index + times + 1) % len(FLAVOURS)]
         place = Place(sweeps.folder / f"{number.name}-{times}-{index}")
         random = Random(f"{setting.seed} {number.name} {times} {index}")
         other = next(each for each in CODES if each != number)
         numbers = (number, other if index % 3 == 2 else number)[:times]
         attempts = []
-        for target, warm in ORDER[:: 3 if setting.quick else 1]:
-            stop = _Stop(numbers, target, Moments(place, random), whole_group=number == signal.SIGINT or index % 2 == 1)
+        for target, warm in ORDER[:: 4 if setting.quick else 1]:
+            to = EVERYBODY if number == signal.SIGINT else (COMMAND, BOTH)[index % 2]
+            stop = _Stop(numbers, target, Moments(place, random), to)
             attempts.append(Attempt(stop.fault, {"warm": warm}, stop.check, act=stop.act, took=stop.took))
         scenes.append(partial(recovered, sweeps, flavour, place, attempts))
-    yield from side_by_side("SIGINT and SIGTERM", scenes)
+    yield from in_turn("SIGINT and SIGTERM", scenes)
 
 
 @dataclass
 class _Stop:
     """A command that is stopped in a phase, by one signal or by two.
 
-    A terminal sends SIGINT to everybody, timeout(1) SIGTERM to the command and then to everybody; others send it to the
-    command alone.
+    `to` whom, see COMMAND, EVERYBODY and BOTH.
     """
 
     numbers: tuple[signal.Signals, ...]
     target: str
     moments: Moments
-    whole_group: bool
+    to: str
     phase: str = field(default="", init=False)
     seconds: float = field(default=0.0, init=False)
 
@@ -81,12 +81,16 @@ class _Stop:
             if index:
                 time.sleep(self.moments.random.uniform(*BETWEEN))
             sent = time.monotonic()
-            start.signal(number)
-            if self.whole_group:
-                start.signal(number, all_of_them=True)
+            self.send(start, number)
         start.wait()
         self.seconds = time.monotonic() - sent
         return self.phase
+
+    def send(self, start: Start, number: signal.Signals) -> None:
+        if self.to != EVERYBODY:
+            start.signal(number)
+        if self.to != COMMAND:
+            start.signal(number, all_of_them=True)
 
     def took(self, _: Start) -> float:
         return self.seconds

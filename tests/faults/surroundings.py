@@ -6,15 +6,13 @@ from case import Case, Setting
 from clocks import clocks
 from disk import disk
 from leftovers import leftovers
-from scenes import side_by_side
+from scenes import in_turn
 from streams import streams
-from trials import FLAVOURS, Sweeps
+from trials import Sweeps
 
 
 def surroundings(setting: Setting) -> Iterator[Case]:
     """Yield a case per fault."""
     sweeps = Sweeps(setting.folder)
-    for flavour in ("legs",) if setting.quick else FLAVOURS:
-        sweeps.uninterrupted(flavour)
     parts = (leftovers,) if setting.quick else (disk, streams, leftovers, clocks)
-    yield from side_by_side("surroundings", [scene for part in parts for scene in part(sweeps, setting)])
+    yield from in_turn("surroundings", [scene for part in parts for scene in part(sweeps, setting)])

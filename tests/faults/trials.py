@@ -1,9 +1,10 @@
 """The sweeps that faults come to: the real search for lambda on a few of scikit-learn's digits, in two flavours."""
 
+import fcntl
 import shutil
-import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from pipeline.files import make_folder
 
 SWEEP, JOBS = "lambda", 2
 FLAVOURS: Mapping[str, Sequence[str]] = {
-    "packs": ("--pack-width", "1", "--coarse.count", "8", "--refine.count", "8", "--refine.cycles", "3"),
     "legs": (
         "--coarse.count",
         "8",
@@ -30,17 +30,14 @@ FLAVOURS: Mapping[str, Sequence[str]] = {
         "--refine.prune",
         "0.5",
     ),
+    "packs": ("--pack-width", "1", "--coarse.count", "8", "--refine.count", "8", "--refine.cycles", "3"),
 }
-"""Flags by name: packs of all cycles, whose checkpoints are where they go on, and legs of one cycle each."""
-
-_MAKING = threading.RLock()
-_TOOK: dict[Path, float] = {}
-"""Seconds that undisturbed sweeps took, by their place."""
+"""Flags by name: legs of one cycle each, and packs of all cycles, whose checkpoints are where they go on."""
 
 
 @dataclass(frozen=True)
 class Sweeps:
-    """The data set of all cases, and what uninterrupted sweeps leave; parts share these beside their folders."""
+    """The data set of all cases, and what uninterrupted sweeps leave; all parts share these, beside their folders."""
 
     folder: Path
 
@@ -53,7 +50,7 @@ class Sweeps:
     def data(self) -> Path:
         """A file of 400 digits to train on and 100 to test on, written on first use."""
         path = self.shared / "digits-500.npz"
-        with _MAKING:
+        with self._alone("digits"):
             if not path.exists():
                 x, y = load_digits(return_X_y=True)
                 x, y = x[:500].astype(np.uint8), y[:500].astype(np.int64)
@@ -68,12 +65,12 @@ class Sweeps:
     def uninterrupted(self, flavour: str) -> Path:
         """Return the run folder of an uninterrupted sweep, which is made on first use."""
         place = self.place(flavour)
-        with _MAKING:
-            if place.folder not in _TOOK:
+        with self._alone(flavour):
+            if not self._took(flavour).exists():
                 start = place.finish(*self.arguments(flavour))
-                _TOOK[place.folder] = time.time() - start.began
                 if start.wait():
                     raise RuntimeError(f"an uninterrupted sweep must end well, got {start.err}")
+                self._took(flavour).write_text(f"{time.time() - start.began}")
         return self.run_folder(place)
 
     def place(self, flavour: str) -> Place:
@@ -83,7 +80,17 @@ class Sweeps:
     def seconds(self, flavour: str) -> float:
         """Return how long an uninterrupted sweep took."""
         self.uninterrupted(flavour)
-        return _TOOK[self.place(flavour).folder]
+        return float(self._took(flavour).read_text())
+
+    def _took(self, flavour: str) -> Path:
+        return self.place(flavour).folder / "seconds.txt"
+
+    @contextmanager
+    def _alone(self, what: str) -> Iterator[None]:
+        """Let one process at a time make something that all share."""
+        with (self.shared / f"{what}.making").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def run_folder(self, place: Place) -> Path:
         """Return where the sweep lies in a place."""
@@ -92,7 +99,7 @@ class Sweeps:
     def report(self, flavour: str) -> Path:
         """Return the folder of the report on an uninterrupted sweep, which is made on first use."""
         place = self.uninterrupted(flavour).parents[2]
-        with _MAKING:
+        with self._alone(f"report on {flavour}"):
             if not (place / "artifacts" / "report").exists():
                 start = Place(place).start(*self.arguments(flavour, "report"))
                 if start.wait():

@@ -8,7 +8,7 @@ from functools import partial
 from case import Case, Setting
 from command import Place, Start
 from invariants import Seen, Trial, run_again, same, see
-from scenes import side_by_side
+from scenes import in_turn
 from trials import JOBS, Sweeps
 
 STAGE = "final"
@@ -82,22 +82,20 @@ class Plot:
 
 
 LIMIT = ("--trial-timeout", str(TIMEOUT))
-QUICK = (Plot("packs", {0: "poison trial: SIGKILL", 3: "hung trial: in Python"}, LIMIT),)
 PLOTS = (
-    *QUICK,
+    Plot("packs", {0: "poison trial: SIGKILL", 3: "hung trial: in Python"}, LIMIT),
     Plot("packs", {1: "hung trial: in C", 2: "worker out of memory"}, LIMIT),
     Plot("packs", {0: "hung trial: in Python", 2: "worker out of memory"}, LIMIT, jobs=1),  # all of a lambda
-    Plot("legs", {0: "poison trial: SIGSEGV"}),
     Plot("legs", {0: "hung trial: in C"}, LIMIT),
+    Plot("legs", {0: "poison trial: SIGSEGV"}),
 )
+QUICK = PLOTS[-1:]
 
 
 def workers(setting: Setting) -> Iterator[Case]:
     """Yield a case per guilty trial."""
     sweeps, plots = Sweeps(setting.folder), QUICK if setting.quick else PLOTS
-    for flavour in {plot.flavour: None for plot in plots}:
-        sweeps.uninterrupted(flavour)
-    yield from side_by_side("workers", [partial(_played, sweeps, index, plot) for index, plot in enumerate(plots)])
+    yield from in_turn("workers", [partial(_played, sweeps, index, plot) for index, plot in enumerate(plots)])
 
 
 def _played(sweeps: Sweeps, index: int, plot: Plot) -> Iterator[Case]:

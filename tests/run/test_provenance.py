@@ -1,6 +1,7 @@
 """A truthful note of what computes: what was found, what decides the bits, and the revision of the code."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -149,6 +150,17 @@ def test_without_git_there_is_no_revision(code: Path, tmp_path: Path, monkeypatc
     commit(code.parent, code.name)
     monkeypatch.setenv("PATH", str(tmp_path / "without git"))
     assert provenance().revision == ""
+
+
+def test_a_git_that_was_killed_is_asked_again(code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    revision, real = commit(code.parent, code.name), shutil.which("git")
+    once = tmp_path / "once" / "git"
+    once.parent.mkdir()
+    once.write_text(f'#!/bin/sh\nmkdir "{tmp_path}/killed" 2>/dev/null && kill -9 $$\nexec {real} "$@"\n')
+    once.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{once.parent}{os.pathsep}{os.environ['PATH']}")
+    assert provenance().revision == revision
+    assert (tmp_path / "killed").exists()
 
 
 def test_code_installed_inside_somebody_elses_checkout_does_not_claim_its_revision(code: Path) -> None:
