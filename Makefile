@@ -12,6 +12,11 @@ define newline
 endef
 quoted = '$(subst $(newline), ,$(subst ','\'',$(1)))'
 
+# A variable that is mistyped would be as if it had not been given.
+VARIABLES := DATASET DATA_DIR JOBS SEED RUN SCALE PLAN RETRY TRIAL_TIMEOUT PACK_WIDTH ARGS PYTHON
+UNKNOWN := $(filter-out $(VARIABLES) VENV,$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
+$(if $(UNKNOWN),$(error error: a variable must be one of $(VARIABLES), got $(UNKNOWN)))
+
 # One flag per variable that is set; ARGS goes through as it is.
 FLAGS = $(if $(DATASET),--dataset $(call quoted,$(DATASET))) \
 	$(if $(DATA_DIR),--data-dir $(call quoted,$(DATA_DIR))) \

@@ -17,7 +17,7 @@ from pipeline.report import tables
 from pipeline.run.engines import LokyEngine
 from pipeline.run.manifest import write_manifest
 from pipeline.run.memory import fitting_workers, usable_memory
-from pipeline.run.plan import Plan
+from pipeline.run.plan import PENDING, Plan
 from pipeline.run.preview import StageNeeds, expected, price
 from pipeline.run.progress import reporting
 from pipeline.run.stage import Sweep
@@ -62,6 +62,11 @@ class Session:
     def stored(self) -> bool:
         """Whether anything is stored; without data nobody knows whose study it is."""
         return self.source.dataset is not None and exists(self._study)
+
+    @property
+    def begun(self) -> int:
+        """How many packs have left files for a run to go on from."""
+        return len({path.stem for path in (self.folder / PENDING).glob("[!.]*")})
 
     def needs(self, sweep: Sweep[Any], fitted: Fit) -> list[StageNeeds]:
         """Return what a run would have to compute, in the light of what is stored, if anything is; nothing is written.
@@ -141,6 +146,8 @@ def run(question: Question[Config, Conclusion], config: Config, options: Options
     if options.plan:
         for line in price(needs, LokyEngine(workers), workers, as_bytes=source.found.as_bytes).lines():
             console.print(line)
+        if packs and (begun := session.begun):
+            console.print(f"packs begun by an interrupted run: {begun}; a run goes on from there, and is done sooner")
         return
     for rows in dict.fromkeys(need.stage.fixed.data for need in needs if need.packs):
         source.check(rows, console.print)  # also before anything is written, but not for a preview: it takes long

@@ -153,6 +153,7 @@ class Watched:
     computed: list[list[int]] = field(default_factory=list)
     left_over: list[list[int]] = field(default_factory=list)
     pruned: list[list[int]] = field(default_factory=list)
+    resumptions: list[tuple[list[int], int]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def stage(self, stage: Stage, present: int) -> None:
@@ -160,6 +161,9 @@ class Watched:
 
     def packs(self, packs: Sequence[Task]) -> None:
         self.packed.append([number for task in packs for number in task.numbers])
+
+    def resumed(self, task: Task, epoch: int) -> None:
+        self.resumptions.append((list(task.numbers), epoch))
 
     def found(self, task: Task, records: Sequence[TrialRecord]) -> None:
         self.left_over.append([record.number for record in records])

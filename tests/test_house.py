@@ -46,6 +46,18 @@ def make(*arguments: str) -> str:
     ).stdout
 
 
+def test_a_mistyped_variable_of_make_is_refused_in_one_line() -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        make("--dry-run", "sweep-lambda", "DATSET=digits")
+    assert refused.value.returncode == 2
+    [line] = refused.value.stderr.splitlines()
+    assert "error: a variable must be one of DATASET " in line
+    assert line.endswith("got DATSET.  Stop.")
+    listed = re.findall(r"[A-Z_]{3,}(?==)", make("help"))
+    assert "digits" in make("--dry-run", "sweep-lambda", "DATASET=digits")
+    assert {*listed} <= {*line.replace(",", "").split()}  # what help lists may be given
+
+
 def imported(path: Path) -> set[str]:
     """Return the top-level names of the modules that a file imports."""
     names: list[str] = []

@@ -41,6 +41,7 @@ AROUND_SECONDS = 7.0
 class StageNeeds:
     """A stage, how many of its trials are there already, and the packs that are still to be computed.
 
+    Of those that are there, some may have `failed`.
     They come in queues, one per round: before the next one, all of a queue must be done. Of a stage that prunes there
     is one per leg, and each pack is trained for one cycle.
     """
@@ -48,6 +49,7 @@ class StageNeeds:
     stage: Stage
     present: int
     queues: tuple[tuple[Pack, ...], ...]
+    failed: int = 0
 
     @cached_property
     def packs(self) -> tuple[Pack, ...]:
@@ -88,8 +90,10 @@ def expected(sweep: Sweep[Conclusion], plan: Plan, stored: Stored = nothing) -> 
                     missing.update(task.numbers[index] for index in absent)
                     known = staged.standing if task.goes_on else staged.rows
                     known.update((row.identity, row) for row in _invented(stage, task, absent))
-            needs.append(StageNeeds(stage, stage.count - len(missing), tuple(queues)))
-            stage = sweep.send(staged.result())
+            result = staged.result()
+            failed = sum(record.status is Status.FAILED for record in result.records)
+            needs.append(StageNeeds(stage, stage.count - len(missing), tuple(queues), failed))
+            stage = sweep.send(result)
     except StopIteration:
         return needs
 
@@ -187,6 +191,8 @@ class Preview:
     def lines(self) -> list[str]:
         """Return the preview as lines to print."""
         lines = [self._stage_line(need) for need in self.needs]
+        if failed := sum(need.failed for need in self.needs):
+            lines.append(f"{failed} trials have failed; with RETRY=failed they are trained again")
         if not any(need.packs for need in self.needs):
             return [*lines, "all trials are present; nothing to run"]
         searches = any(isinstance(need.stage.proposal, Search) for need in self.needs)

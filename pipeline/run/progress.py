@@ -85,6 +85,10 @@ class Reporter:
         self._say(f"{task.stage}: {len(records)} trials of an interrupted run are used")
         self._say_why(records)
 
+    def resumed(self, task: Task, epoch: int) -> None:
+        """Say where a pack goes on."""
+        self._say(f"{task.stage}: a pack goes on after epoch {epoch} of {task.end}")
+
     def packs(self, packs: Sequence[Task]) -> None:
         """Start the clock of the packs to compute."""
         self.queue, self.work_wanted = list(packs), _work(packs)

@@ -38,6 +38,10 @@ class Watcher(Protocol):
         """The outcome of a pack waited in its file: an interrupted run computed it."""
         ...
 
+    def resumed(self, task: Task, epoch: int) -> None:
+        """A pack goes on after an epoch: an interrupted run left a checkpoint."""
+        ...
+
     def packs(self, packs: Sequence[Task]) -> None:
         """These packs are about to be computed, in this order."""
         ...
@@ -179,11 +183,14 @@ class Runner:
             return None
 
     def _check(self, task: Task) -> None:
-        """Warn where a checkpoint is there that the worker cannot use."""
+        """Tell of a checkpoint that the worker will go on from, and warn of one that it cannot use."""
         try:
-            checkpoints.read(task)
+            standing = checkpoints.read(task)
         except DataError as error:
             self.watcher.warn(f"{error}; computing its pack from the start")
+        else:
+            if standing:
+                self.watcher.resumed(task, standing.checkpoint.epoch)
 
     def _record(self, staged: StagePlan, task: Task, outcome: Outcome) -> None:
         """Add the rows of a pack that are missing; only then may its files go."""

@@ -158,6 +158,14 @@ def test_a_damaged_checkpoint_is_warned_of_and_its_pack_computed_from_the_start(
     assert started[0] == 0
 
 
+def test_a_pack_that_goes_on_is_told_of_and_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = rig.listed(cycles=2, replicates=1)
+    interrupted(tmp_path / "run", monkeypatch, stage)
+    again = rig.run(tmp_path / "run", stage)
+    assert again.watched.resumptions == [([0, 1, 2], stage.fixed.schedule.cycle_epochs)]
+    assert not rig.run(tmp_path / "run", stage).watched.resumptions
+
+
 def test_a_checkpoint_of_another_pack_is_foreign(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[int]
 ) -> None:

@@ -116,7 +116,9 @@ def test_failed_trials_are_there_unless_a_retry_is_asked_for(tmp_path: Path) -> 
     rig.run(tmp_path / "run", rig.listed(), width=2, engine=rig.InProcess(failing=lambda _: True))
     for retry, missing in ((False, 0), (True, 6)):
         [need] = needs_in(tmp_path / "run", rig.listed(), width=2, retry=retry)
-        assert need.missing == missing
+        assert (need.missing, need.failed) == (missing, 6 - missing)
+        said = "6 trials have failed; with RETRY=failed they are trained again"
+        assert (said in preview([need]).lines()) is not retry
 
 
 def test_a_network_that_is_missing_is_a_pack_to_train(tmp_path: Path) -> None:
