@@ -12,10 +12,11 @@ define newline
 endef
 quoted = '$(subst $(newline), ,$(subst ','\'',$(1)))'
 
-# A variable that is mistyped would be as if it had not been given.
-VARIABLES := DATASET DATA_DIR JOBS SEED RUN SCALE PLAN RETRY TRIAL_TIMEOUT PACK_WIDTH ARGS PYTHON
-UNKNOWN := $(filter-out $(VARIABLES) VENV,$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
-$(if $(UNKNOWN),$(error error: a variable must be one of $(VARIABLES), got $(UNKNOWN)))
+# A variable that is mistyped here would be as if it had not been given (in the environment, or by another make, it may be
+# somebody else's).
+VARIABLES := DATASET DATA_DIR JOBS SEED RUN SCALE PLAN RETRY TRIAL_TIMEOUT PACK_WIDTH ARGS PYTHON VENV
+UNKNOWN := $(filter-out $(VARIABLES) SHELL PIP_% PYTEST_%,$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
+$(if $(filter 0,$(MAKELEVEL)),$(if $(UNKNOWN),$(error error: a variable must be one of $(VARIABLES), got $(sort $(UNKNOWN)))))
 
 # One flag per variable that is set; ARGS goes through as it is.
 FLAGS = $(if $(DATASET),--dataset $(call quoted,$(DATASET))) \

@@ -65,7 +65,7 @@ class Session:
 
     @property
     def begun(self) -> int:
-        """How many packs have left files for a run to go on from."""
+        """How many packs have left files, be they of a run that was interrupted or of one that is at work."""
         return len({path.stem for path in (self.folder / PENDING).glob("[!.]*")})
 
     def needs(self, sweep: Sweep[Any], fitted: Fit) -> list[StageNeeds]:
@@ -147,7 +147,7 @@ def run(question: Question[Config, Conclusion], config: Config, options: Options
         for line in price(needs, LokyEngine(workers), workers, as_bytes=source.found.as_bytes).lines():
             console.print(line)
         if packs and (begun := session.begun):
-            console.print(f"packs begun by an interrupted run: {begun}; a run goes on from there, and is done sooner")
+            console.print(f"packs that were begun: {begun}; a run goes on from what they left")
         return
     for rows in dict.fromkeys(need.stage.fixed.data for need in needs if need.packs):
         source.check(rows, console.print)  # also before anything is written, but not for a preview: it takes long

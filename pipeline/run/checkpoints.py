@@ -16,6 +16,7 @@ from pipeline.core.layers import Moments
 from pipeline.core.network import Network, Statistics
 from pipeline.errors import DataError
 from pipeline.files import exists
+from pipeline.records import Provenance
 from pipeline.run import arrays
 from pipeline.run.task import Outcome, Task
 from pipeline.spec import canonical_json, from_json
@@ -97,6 +98,12 @@ def read(task: Task) -> Standing | None:
     optimizer = _of(OPTIMIZER, stored)
     checkpoint = Checkpoint(about.trials, about.epoch, about.step, network, optimizer, estimated, about.generators)
     return Standing(checkpoint, about.outcome, about.tails)
+
+
+def goes_on(standing: Standing, by: Provenance) -> bool:
+    """Whether what was interrupted may go on by that arithmetic: all numbers of a record come from one."""
+    before = standing.outcome.provenance
+    return before is not None and before.arithmetic == by.arithmetic
 
 
 def joined(task: Task, sources: Sequence[Standing]) -> Standing:

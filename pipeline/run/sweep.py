@@ -13,12 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from pipeline.blas import single_thread
 from pipeline.errors import DataError
 from pipeline.files import make_folder, remove
 from pipeline.records import Leg, Row, Status, TrialRecord
 from pipeline.run import checkpoints, networks
 from pipeline.run.engines import Engine, Failure
 from pipeline.run.plan import NETWORKS, PENDING, Plan, StagePlan
+from pipeline.run.provenance import provenance
 from pipeline.run.space import Dimension
 from pipeline.run.stage import Conclusion, Stage, StageResult, Sweep
 from pipeline.run.study import Study
@@ -188,9 +190,13 @@ class Runner:
             standing = checkpoints.read(task)
         except DataError as error:
             self.watcher.warn(f"{error}; computing its pack from the start")
-        else:
-            if standing:
-                self.watcher.resumed(task, standing.checkpoint.epoch)
+            return
+        if standing is None or standing.checkpoint.epoch == task.end:  # of a leg whose outcome is lost
+            return
+        with single_thread():
+            here = provenance()
+        if checkpoints.goes_on(standing, here):
+            self.watcher.resumed(task, standing.checkpoint.epoch)
 
     def _record(self, staged: StagePlan, task: Task, outcome: Outcome) -> None:
         """Add the rows of a pack that are missing; only then may its files go."""

@@ -106,14 +106,10 @@ def compute(task: Task, split: Split) -> Outcome:
 
 
 def _start(task: Task, split: Split, by: Provenance) -> Standing | None:
-    """Return where the trials of `task` stand: where it was interrupted, or where its sources ended, if it has any.
-
-    What was interrupted goes on with the same arithmetic only: all numbers of a record come from one.
-    """
+    """Return where the trials of `task` stand: where it was interrupted, or where its sources ended, if it has any."""
     with suppress(DataError):
         found = checkpoints.read(task)
-        before = found.outcome.provenance if found else None
-        if before and before.arithmetic == by.arithmetic:
+        if found and checkpoints.goes_on(found, by):
             return found
     return checkpoints.joined(task, [_end(source, split) for source in task.sources]) if task.sources else None
 

@@ -83,7 +83,7 @@ def main() -> int:
     with TemporaryDirectory(prefix="faults-") as temporary:
         parts = {}
         for name in sorted(faults.only or PARTS, key=lambda name: name not in LONG):
-            folder = (faults.keep or Path(temporary)) / name
+            folder = (faults.keep or Path(temporary)).resolve() / name
             folder.mkdir(parents=True)
             parts[name] = PARTS[name], Setting(faults.seed, faults.quick, folder)
         for name, cases in side_by_side(parts):

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from random import Random
 
 from case import Case, Setting
@@ -40,11 +40,19 @@ def may_trace() -> bool:
 def tracing(name: str, when: int | str, what: str = "signal=SIGKILL") -> list[str]:
     """Return the words that let a command run under strace: of each process the call `when` of a name meets `what`.
 
-    Where that is no signal, strace need not stop at other calls, which would take most of the time.
+    Where strace can, it does not stop at other calls, which would take most of the time; signals do not come then.
     """
-    fast = [] if what.startswith("signal") else ["--seccomp-bpf"]
+    fast = [] if what.startswith("signal") else _filter()
     inject = f"inject={name}:{what}:when={when}"
     return ["strace", "-f", *fast, "-qq", "-o", "/dev/null", "-e", f"trace={name}", "-e", inject]
+
+
+@cache
+def _filter() -> list[str]:
+    """Return the flag by which strace is told only of the calls that it is to trace, where it works."""
+    flag = ["--seccomp-bpf"]
+    tried = subprocess.run(["strace", "-f", *flag, "-qq", "-o", "/dev/null", "true"], capture_output=True, check=False)
+    return flag if tried.returncode == 0 else []
 
 
 def calls(setting: Setting) -> Iterator[Case]:

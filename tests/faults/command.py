@@ -16,7 +16,7 @@ from typing import Any
 
 from nursery import NURSERY, Forked
 
-HOOK = Path(__file__).parent / "hook"
+HOOK = Path(__file__).resolve().parent / "hook"
 PATIENCE = 120.0
 """Seconds after which a command counts as hung."""
 LOOK = 0.001
@@ -168,8 +168,7 @@ class Place:
             file.write_text(evil)
             place["FAULTS_EVIL"] = str(file)
         path = os.pathsep.join([str(HOOK), *filter(None, [os.environ.get("PYTHONPATH")])])
-        own = {"TMPDIR": str(self.temporary), "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}  # idle ones spin
-        environment = os.environ | place | own | self.environment
+        environment = os.environ | place | {"TMPDIR": str(self.temporary), "PYTHONPATH": path} | self.environment
         words, began = [*arguments, "--artifacts", str(self.artifacts)], time.time()
         out, err = self.said(number, "out"), self.said(number, "err")
         out.touch()
@@ -180,7 +179,7 @@ class Place:
         else:
             line = [*prefix, sys.executable, "-m", "sweeps", *words]
             with out.open("ab") as stdout, err.open("ab") as stderr:
-                streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": stderr}
+                streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": stderr, "cwd": self.folder}
                 process = subprocess.Popen(line, env=environment, start_new_session=True, **(streams | popen))
         start = Start(number, process, self, began)
         self.starts.append(start)

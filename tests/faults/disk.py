@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -83,8 +83,27 @@ def _failing(sweeps: Sweeps, name: str, flavour: str, setting: Setting) -> Itera
     for index in range(count):
         error = ERRORS[name][index % len(ERRORS[name])]
         when = f"{random.randrange(1, max(most // count, 2))}{'' if index else '+'}"
-        attempts.append(Attempt(fault, {"prefix": tracing(name, when, f"error={error}")}))
+        attempts.append(Attempt(fault, {"prefix": tracing(name, when, f"error={error}")}, around=_tidied))
     yield from recovered(sweeps, flavour, Place(sweeps.folder / f"{name}-fails"), attempts)
+
+
+@contextmanager
+def _tidied(_: Place) -> Iterator[None]:
+    """Remove what Python leaves in temporary folders that it tries, where it cannot unlink what it wrote there."""
+    before = set(_tried())
+    try:
+        yield
+    finally:
+        for path in set(_tried()) - before:
+            path.unlink(missing_ok=True)
+
+
+def _tried() -> Iterator[Path]:
+    for folder in map(Path, ("/tmp", "/var/tmp", "/usr/tmp")):  # noqa: S108 - where tempfile looks
+        for path in folder.glob("????????"):
+            with suppress(OSError):
+                if path.is_file() and path.read_bytes() == b"blat":
+                    yield path
 
 
 def _filled(sweeps: Sweeps, seed: int) -> Iterator[Case]:

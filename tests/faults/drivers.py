@@ -12,7 +12,7 @@ from scenes import in_turn
 from trials import FLAVOURS, JOBS, SWEEP, Sweeps
 
 FAULT = "two drivers at once"
-STARTS, QUICK = 50, 2
+STARTS, QUICK = 50, (1, 2)
 GONE = 4_000_000
 """The pid of a process that is no more: nearly the last that the kernel gives."""
 COMPLETED = 10
@@ -24,8 +24,8 @@ STILL = "import time; worker.compute = lambda *_: time.sleep(60)"
 def drivers(setting: Setting) -> Iterator[Case]:
     """Yield a case per pair of drivers."""
     sweeps = Sweeps(setting.folder)
-    count = QUICK if setting.quick else STARTS
-    yield from in_turn(FAULT, [partial(_pair, sweeps, index) for index in range(count)])
+    indices = QUICK if setting.quick else range(STARTS)
+    yield from in_turn(FAULT, [partial(_pair, sweeps, index) for index in indices])
 
 
 def _pair(sweeps: Sweeps, index: int) -> Iterator[Case]:
@@ -36,7 +36,8 @@ def _pair(sweeps: Sweeps, index: int) -> Iterator[Case]:
         folder.mkdir(parents=True)
         (folder / ".lock").write_text(str(GONE))
     whole = index % COMPLETED == 0
-    words = sweeps.arguments(flavour, jobs=JOBS if whole else 1)  # a driver that works itself is sooner at work
+    jobs = JOBS if whole or index % 3 == 0 else 1  # a driver that works itself is sooner at work
+    words = sweeps.arguments(flavour, jobs=jobs)
     pair = [place.start(*words, evil=STILL, warm=not whole) for _ in range(2)]
     end = time.monotonic() + PATIENCE
     while all(start.process.poll() is None for start in pair) and time.monotonic() < end:

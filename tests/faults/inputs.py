@@ -15,7 +15,7 @@ from scenes import in_turn
 FAULT = "bad input"
 COUNT, QUICK = 64, 8
 LIMIT = 1.0
-"""Seconds of a processor within which bad input is refused: what it takes on a machine that has nothing else to do."""
+"""Seconds of a processor within which bad input is refused, whoever else uses the machine meanwhile."""
 
 
 def inputs(setting: Setting) -> Iterator[Case]:

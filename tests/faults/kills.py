@@ -21,11 +21,12 @@ ORDER = (
     ("planning", False),
     ("running", True),
     ("recording", False),
-    ("opening", True),
     *[("opening", True), ("running", True), ("recording", True)] * 2,
+    *[("running", True), ("recording", True)],
     *[("tables", True), ("drawing", True)] * 2,
 )
 """Where a sweep is killed, one start after the other, and whether it starts warm; after it is completed, the report."""
+QUICK = (("planning", False), ("running", True), ("recording", True), ("drawing", True))
 SWEEPS, WORKER_SWEEPS, WORKERS = 6, 6, 3
 """Sweeps of ALL and of DRIVER; sweeps of which workers are killed, and how many of each:
 with one more, a pack could meet them all, of which three while it runs alone, and would rightly be given up."""
@@ -38,7 +39,7 @@ def kills(setting: Setting) -> Iterator[Case]:
     sweeps, flavours = Sweeps(setting.folder), list(FLAVOURS)
     if setting.quick:
         one, other = (_Killing(sweeps, flavours[0], who, 0, setting.seed) for who in (ALL, WORKER))
-        yield from in_turn(ALL, [partial(one.sweep, ORDER[1::4], reports=1, read=False), other.workers])
+        yield from in_turn(ALL, [partial(one.sweep, QUICK, reports=1, read=False), other.workers])
         return
     scenes: list[Scene] = []
     for index in range(SWEEPS):
@@ -103,6 +104,7 @@ class _Killing:
 
     def workers(self) -> Iterator[Case]:
         """Kill one worker after the other; the driver has to come to the end by itself."""
+        whole = self.sweeps.uninterrupted(self.flavour)
         start, count = self.place.start(*self.sweeps.arguments(self.flavour), warm=True), 0
         for _ in range(WORKERS):
             begun = _begun(start)
@@ -117,7 +119,7 @@ class _Killing:
             return
         yield from [Case(self.who, "running")] * (count - 1)
         left = see(self.place.artifacts)
-        difference = same(self.sweeps.run_folder(self.place), self.sweeps.uninterrupted(self.flavour))
+        difference = same(self.sweeps.run_folder(self.place), whole)
         case = Case(
             self.who,
             "running",

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,9 +44,11 @@ IMPORTED = (
 class Forked:
     """A process of the nursery, as far as Popen's interface is needed."""
 
-    def __init__(self, told: Path) -> None:
+    def __init__(self, told: Path, nursery: subprocess.Popen[str]) -> None:
         self.told = told
         while not (born := _read(told.with_suffix(".pid"))):
+            if nursery.poll() is not None:
+                raise RuntimeError(f"the process that forks must be there, got its exit code {nursery.returncode}")
             time.sleep(LOOK)
         self.pid = int(born)
 
@@ -71,23 +72,24 @@ class Nursery:
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[str] | None = None
-        self.lock = threading.Lock()
 
     def fork(
         self, arguments: Sequence[str], environment: Mapping[str, str], out: Path, err: Path, told: Path
     ) -> Forked:
-        """Fork a command; its pid and exit code are written beside `told`."""
-        request = {"arguments": list(arguments), "environment": dict(environment)}
+        """Fork a command in the folder of `told`, beside which its pid and exit code are written."""
+        request = {"arguments": list(arguments), "environment": dict(environment), "folder": str(told.parent)}
         request |= {"out": str(out), "err": str(err), "told": str(told)}
-        with self.lock:
-            if self.process is None:
-                idle = {**environment, "FAULTS_LOG": os.devnull, "FAULTS_PLACE": "", "FAULTS_START": ""}
-                idle.pop("FAULTS_EVIL", None)
-                command = [sys.executable, __file__]
-                self.process = subprocess.Popen(command, env=idle, stdin=-1, stdout=-3, stderr=-3, text=True)
-            assert self.process.stdin is not None
-            print(json.dumps(request), file=self.process.stdin, flush=True)
-        return Forked(told)
+        if self.process is None:
+            idle = {**environment, "FAULTS_LOG": os.devnull, "FAULTS_PLACE": "", "FAULTS_START": ""}
+            idle |= {"OPENBLAS_NUM_THREADS": "1"}  # the others would spin
+            idle.pop("FAULTS_EVIL", None)
+            command = [sys.executable, __file__]
+            self.process = subprocess.Popen(
+                command, env=idle, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+            )
+        assert self.process.stdin is not None
+        print(json.dumps(request), file=self.process.stdin, flush=True)
+        return Forked(told, self.process)
 
 
 NURSERY = Nursery()
@@ -127,6 +129,7 @@ def _serve() -> None:
 def _become(request: Mapping[str, object]) -> None:
     """Be the command."""
     os.setsid()
+    os.chdir(str(request["folder"]))
     for descriptor, (path, flags) in enumerate(
         [
             (os.devnull, os.O_RDONLY),

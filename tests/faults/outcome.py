@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from case import CONTROL, CONTROLS, FAILURES, Case, phases, table
+from case import CONTROL, CONTROLS, FAILURES, LANES, Case, phases, table
 
 from pipeline.files import make_folder, write_json, write_text
 from pipeline.report.document import Document, Section, Table, Text
@@ -71,7 +71,8 @@ def document(rows: pd.DataFrame, when: pd.DataFrame, subtitle: str) -> Document:
 LEGEND = (
     "Wrong is any other exit code, message or result than must be. Byte-identical are, of the sweeps that were looked "
     "at in the end, those that had left what an undisturbed one leaves. Recovery is the longest time from a restart to "
-    "its first pack; took is the longest time to stop, from the last signal, or of the processor to refuse bad input. "
+    "its first pack; took is the longest time to stop, from the last signal, or of the processor to refuse bad input; "
+    f"both where {LANES} cases at a time share the cores. "
     "At most is what no failure in n cases says of the share of failures, with 95 % confidence: 3/n."
 )
 

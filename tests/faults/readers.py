@@ -25,9 +25,11 @@ def readers(setting: Setting) -> Iterator[Case]:
 def _read(sweeps: Sweeps, index: int, seed: int) -> Iterator[Case]:
     random, flavour = Random(f"{seed} {FAULT} {index}"), list(FLAVOURS)[index // 2 % len(FLAVOURS)]
     place = Place(sweeps.folder / f"read-{index}")
+    moment = random.uniform(0, sweeps.seconds(flavour) / 2)
     sweep = place.start(*sweeps.arguments(flavour), warm=True)
     sweep.until(sweep.handles_sigterm)
-    time.sleep(random.uniform(0, sweeps.seconds(flavour) / 2))
+    time.sleep(moment)
+    ended = sweep.process.poll() is not None
     read = ["report"] if index % 2 else ["lambda", "--plan"]
     words = [*read, *sweeps.arguments(flavour, read[0])[1:]]
     reader = place.start(*words, warm=True)
@@ -47,5 +49,6 @@ def _read(sweeps: Sweeps, index: int, seed: int) -> Iterator[Case]:
         tracebacks=reader.traceback() + sweep.traceback(),
         orphans=reader.orphans() + sweep.orphans(),
         identical=not difference,
+        skipped="the sweep had come to its end" if ended else "",
         note="; ".join([*(name for name, found in faults.items() if found), difference, *left.torn, str(place.folder)]),
     )

@@ -60,6 +60,7 @@ class Attempt:
 
 def recovered(sweeps: Sweeps, flavour: str, place: Place, attempts: Sequence[Attempt]) -> Iterator[Case]:
     """Make all attempts in `place`, one after the other, complete the sweep, and yield a case per attempt."""
+    sweeps.uninterrupted(flavour)  # first: to make it later would give the first start time that the others do not have
     last: _Met | None = None
     for attempt in (*attempts, Attempt("", {"warm": True}, check=done)):
         met = _meet(sweeps, flavour, place, attempt, last)

@@ -23,8 +23,10 @@ ORDER = (
     *[("drawing", True)] * 2,
 )
 """Where a sweep is stopped, one start after the other, and whether it starts warm."""
-COUNT, QUICK = 5, 2
+COUNT = 5
 """Sweeps that are stopped so, by each signal, once and twice each time."""
+QUICK = ((1, signal.SIGINT, 0), (2, signal.SIGTERM, 1))
+QUICK_ORDER = (("running", True), ("drawing", True))
 COMMAND, EVERYBODY, BOTH = "kill", "a terminal", "timeout"
 """Who sends a signal: to the command alone, to all of its group, or, as timeout(1) does, to one after the other."""
 TO_STOP, TO_LEAVE = 10.0, 2.0
@@ -39,15 +41,15 @@ def signals(setting: Setting) -> Iterator[Case]:
     """Yield a case per command that is stopped."""
     sweeps = Sweeps(setting.folder)
     scenes = []
-    every = list(product((1, 2), CODES, range(COUNT)))
-    for times, number, index in every[:: len(every) // QUICK] if setting.quick else every:
+    every = QUICK if setting.quick else product((1, 2), CODES, range(COUNT))
+    for times, number, index in every:
         flavour = list(FLAVOURS)[(index + times + 1) % len(FLAVOURS)]
         place = Place(sweeps.folder / f"{number.name}-{times}-{index}")
         random = Random(f"{setting.seed} {number.name} {times} {index}")
         other = next(each for each in CODES if each != number)
         numbers = (number, other if index % 3 == 2 else number)[:times]
         attempts = []
-        for target, warm in ORDER[:: 4 if setting.quick else 1]:
+        for target, warm in QUICK_ORDER if setting.quick else ORDER:
             to = EVERYBODY if number == signal.SIGINT else (COMMAND, BOTH)[index % 2]
             stop = _Stop(numbers, target, Moments(place, random), to)
             attempts.append(Attempt(stop.fault, {"warm": warm}, stop.check, act=stop.act, took=stop.took))

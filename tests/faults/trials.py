@@ -67,6 +67,7 @@ class Sweeps:
         place = self.place(flavour)
         with self._alone(flavour):
             if not self._took(flavour).exists():
+                shutil.rmtree(place.artifacts)  # of an attempt that failed: a resumed one is no reference
                 start = place.finish(*self.arguments(flavour))
                 if start.wait():
                     raise RuntimeError(f"an uninterrupted sweep must end well, got {start.err}")
@@ -103,6 +104,7 @@ class Sweeps:
             if not (place / "artifacts" / "report").exists():
                 start = Place(place).start(*self.arguments(flavour, "report"))
                 if start.wait():
+                    shutil.rmtree(place / "artifacts" / "report", ignore_errors=True)
                     raise RuntimeError(f"a report must end well, got {start.err}")
         return place / "artifacts" / "report"
 

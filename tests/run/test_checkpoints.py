@@ -13,7 +13,7 @@ from small import assert_same_bits
 from pipeline.core.optimizers import OPTIMIZERS
 from pipeline.data import data_spec, digits, open_split, prepare
 from pipeline.errors import DataError
-from pipeline.run import checkpoints, worker
+from pipeline.run import checkpoints, sweep, worker
 from pipeline.run.task import Task
 from pipeline.run.worker import compute
 from pipeline.spec import AugmentSpec, EvaluationSpec, OptimizerSpec, Pack
@@ -188,10 +188,12 @@ def test_what_another_machine_began_is_computed_from_the_start(
     stage = rig.listed(cycles=2, replicates=1)
     interrupted(tmp_path / "run", monkeypatch, stage)
     here = worker.provenance()
-    monkeypatch.setattr(worker, "provenance", lambda: dataclasses.replace(here, kernel="Z80"))
+    for module in (sweep, worker):
+        monkeypatch.setattr(module, "provenance", lambda: dataclasses.replace(here, kernel="Z80"))
     started.clear()
-    rig.run(tmp_path / "run", stage)
+    again = rig.run(tmp_path / "run", stage)
     assert started == [0]
+    assert not again.watched.resumptions
 
 
 def test_a_pack_without_survivors_leaves_no_checkpoint(tmp_path: Path) -> None:

@@ -63,6 +63,12 @@ def test_a_stage_says_what_it_wants_and_what_is_there(told: Told) -> None:
         assert told.lines == [line]
 
 
+def test_a_pack_that_goes_on_is_a_line_that_says_where(told: Told, tmp_path) -> None:
+    task, *_ = packs_of(rig.listed(cycles=2), tmp_path)
+    told.reporter.resumed(task, 2)
+    assert told.lines == [f"search: a pack goes on after epoch 2 of {task.end}"]
+
+
 def test_every_pack_is_a_line_that_counts_done_and_running_and_knows_the_best(told: Told, tmp_path) -> None:
     stage = rig.listed()
     packs = packs_of(stage, tmp_path)  # of 2, 1, 2 and 1 trials

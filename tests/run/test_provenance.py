@@ -152,14 +152,18 @@ def test_without_git_there_is_no_revision(code: Path, tmp_path: Path, monkeypatc
     assert provenance().revision == ""
 
 
-def test_a_git_that_was_killed_is_asked_again(code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("always", [False, True])
+def test_a_git_that_was_killed_is_asked_again_but_not_for_ever(
+    code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, always: bool
+) -> None:
     revision, real = commit(code.parent, code.name), shutil.which("git")
     once = tmp_path / "once" / "git"
     once.parent.mkdir()
-    once.write_text(f'#!/bin/sh\nmkdir "{tmp_path}/killed" 2>/dev/null && kill -9 $$\nexec {real} "$@"\n')
+    first = f'mkdir "{tmp_path}/killed" 2>/dev/null {";" if always else "&&"} kill -9 $$'
+    once.write_text(f'#!/bin/sh\n{first}\nexec {real} "$@"\n')
     once.chmod(0o755)
     monkeypatch.setenv("PATH", f"{once.parent}{os.pathsep}{os.environ['PATH']}")
-    assert provenance().revision == revision
+    assert provenance().revision == ("" if always else revision)
     assert (tmp_path / "killed").exists()
 
 
