@@ -117,7 +117,7 @@ def _cell(name: str, row: dict[str, Any]) -> str:
     if name == "identical":
         return f"{value} of {row['sweeps']}" if row["sweeps"] else ""
     if name == "bound":
-        return "" if pd.isna(value) else f"{100 * value:.2g} %"
+        return "" if pd.isna(value) else "100 %" if value == 1 else f"{100 * value:.2g} %"
     if name in ("worst_seconds", "longest"):
         return "" if pd.isna(value) else f"{value:.1f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
