@@ -4,7 +4,6 @@ import re
 import runpy
 from pathlib import Path
 
-import optuna
 import pytest
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))
@@ -56,11 +55,8 @@ CLAIMS = {
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
+def _elsewhere(tmp_path, monkeypatch, quiet_optuna):
     monkeypatch.chdir(tmp_path)
-    verbosity = optuna.logging.get_verbosity()
-    yield
-    optuna.logging.set_verbosity(verbosity)
 
 
 def test_every_claim_is_that_of_an_example():

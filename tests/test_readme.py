@@ -23,9 +23,9 @@ RUN, SENSITIVITY, DEPTH, PRUNING = (
 )
 
 
+@pytest.mark.usefixtures("quiet_optuna")
 def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     [example] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     path = tmp_path / "study.py"
     path.write_text(example.replace("n_trials=20", "n_trials=1"))

@@ -1,6 +1,5 @@
 """The plain Optuna objective: for anyone's study, with anyone's pruner."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
@@ -14,15 +13,9 @@ from pipeline.run.samplers import LogRange
 from pipeline.spec import Pack, with_setting
 from pipeline.train import train
 
+pytestmark = pytest.mark.usefixtures("quiet_optuna")
+
 RANGE = {"lambda": LogRange(1e-5, 1e-1)}
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    yield
-    optuna.logging.set_verbosity(before)
 
 
 @pytest.fixture(scope="module")
