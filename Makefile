@@ -14,8 +14,8 @@ quoted = '$(subst $(newline), ,$(subst ','\'',$(1)))'
 
 # A variable that is mistyped here would be as if it had not been given (in the environment, or by another make, it may be
 # somebody else's).
-VARIABLES := DATASET DATA_DIR JOBS SEED RUN SCALE PLAN RETRY TRIAL_TIMEOUT PACK_WIDTH ARGS PYTHON VENV
-UNKNOWN := $(filter-out $(VARIABLES) SHELL PIP_% PYTEST_%,$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
+VARIABLES := DATASET DATA_DIR JOBS SEED RUN SCALE PLAN RETRY TRIAL_TIMEOUT PACK_WIDTH ARGS PYTHON
+UNKNOWN := $(filter-out $(VARIABLES) VENV SHELL PIP_% PYTEST_%,$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
 $(if $(filter 0,$(MAKELEVEL)),$(if $(UNKNOWN),$(error error: a variable must be one of $(VARIABLES), got $(sort $(UNKNOWN)))))
 
 # One flag per variable that is set; ARGS goes through as it is.
@@ -116,7 +116,14 @@ $(VENV)/bench: $(VENV)/dev # peer by peer: one that cannot be had is missing fro
 	@touch $(VENV)/whole $@
 
 $(PY): # missing, or a link to an interpreter that is gone
-	@rm -rf $(VENV)
+	@$(forget)
+
+# An environment that is built anew is removed first; a folder of anything else is not.
+define forget
+if test -n "$$(ls -A $(VENV) 2>/dev/null)" && ! test -f $(VENV)/pyvenv.cfg; then \
+  echo "error: VENV must be an environment or an empty folder, got $(VENV) with other files" >&2; exit 1; fi; \
+rm -rf $(VENV)
+endef
 
 define install
 @test -f $(VENV)/whole || { $(create); }
@@ -127,7 +134,7 @@ define install
 endef
 
 define create
-rm -rf $(VENV); found=; \
+$(forget); found=; \
 for name in $(PYTHON); do \
   if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$name; break; fi; \
 done; \

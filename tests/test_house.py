@@ -58,6 +58,14 @@ def test_a_mistyped_variable_of_make_is_refused_in_one_line() -> None:
     assert {*listed} <= {*line.replace(",", "").split()}  # what help lists may be given
 
 
+def test_a_folder_of_something_else_is_not_replaced_by_an_environment(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years")
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        make("gradient-check", f"VENV={tmp_path}")
+    assert refused.value.stderr.startswith("error: VENV must be an environment or an empty folder, got ")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
 def imported(path: Path) -> set[str]:
     """Return the top-level names of the modules that a file imports."""
     names: list[str] = []

@@ -32,6 +32,9 @@ from stored import stored
 from surroundings import surroundings
 from workers import workers
 
+from pipeline.errors import PipelineError, require
+from pipeline.files import make_folder
+
 PARTS: Mapping[str, Part] = {
     "kills": kills,
     "calls": calls,
@@ -78,6 +81,23 @@ class Faults:
 def main() -> int:
     """Inject, print the table, and return 1 where something is not as it must be."""
     faults = tyro.cli(Faults)
+    try:
+        keep = faults.keep
+        require(
+            keep is None or not keep.exists() or not any(keep.iterdir()), "--keep", "must be an empty folder", str(keep)
+        )
+        make_folder(faults.out)
+        return injected(faults)
+    except PipelineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("stopped by SIGINT; nothing is kept", file=sys.stderr)
+        return 130
+
+
+def injected(faults: Faults) -> int:
+    """Do so."""
     found: dict[str, list[Case]] = {}
     began = time.monotonic()
     with TemporaryDirectory(prefix="faults-") as temporary:

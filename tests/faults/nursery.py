@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 LOOK = 0.002
@@ -121,7 +122,8 @@ def _serve() -> None:
         if command:
             _write(str(Path(request["told"]).with_suffix(".pid")), str(command))
             _, status = os.waitpid(command, 0)
-            _write(request["told"], str(os.waitstatus_to_exitcode(status)))
+            with suppress(FileNotFoundError):  # everything has been removed meanwhile
+                _write(request["told"], str(os.waitstatus_to_exitcode(status)))
             os._exit(0)
         _become(request)
 

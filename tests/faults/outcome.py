@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from case import CONTROL, CONTROLS, FAILURES, LANES, Case, phases, table
+from case import CONTROL, CONTROLS, FAILURES, LANES, NOT_KILLED, Case, phases, table
 
 from pipeline.files import make_folder, write_json, write_text
 from pipeline.report.document import Document, Section, Table, Text
@@ -69,10 +69,10 @@ def document(rows: pd.DataFrame, when: pd.DataFrame, subtitle: str) -> Document:
 
 
 LEGEND = (
-    "Wrong is any other exit code, message or result than must be. Byte-identical are, of the sweeps that were looked "
-    "at in the end, those that had left what an undisturbed one leaves. Recovery is the longest time from a restart to "
-    "its first pack; took is the longest time to stop, from the last signal, or of the processor to refuse bad input; "
-    f"both where {LANES} cases at a time share the cores. "
+    "Wrong is any other exit code, message or result than must be; of the control, trials that stay RUNNING. "
+    "Byte-identical are, of the sweeps that were looked at in the end, those that had left what an undisturbed one "
+    "leaves. Recovery is the longest time from a restart to its first pack; took is the longest time to stop, from the "
+    f"last signal, or of the processor to refuse bad input; both where {LANES} cases at a time share the cores. "
     "At most is what no failure in n cases says of the share of failures, with 95 % confidence: 3/n."
 )
 
@@ -87,11 +87,11 @@ def sentence(rows: pd.DataFrame) -> str:
 
 def control(rows: pd.DataFrame) -> str:
     """Return what became of the usual script."""
-    [row] = rows[rows.fault == CONTROL].to_dict("records")
+    [row], [calm] = (rows[rows.fault == fault].to_dict("records") for fault in (CONTROL, NOT_KILLED))
     return (
         f"of {row['sweeps']} searches, killed {row['cases']} times, {row['identical']} end with the table of one that"
-        f" was not killed, {row['wrong']} trials stay RUNNING for ever, {row['duplicated']} were run again and "
-        f"{row['torn']} files torn."
+        f" was not killed (of others that were not, {calm['identical']} of {calm['sweeps']}), {row['wrong']} trials "
+        f"stay RUNNING for ever, {row['duplicated']} were run again and {row['torn']} files torn."
     )
 
 
