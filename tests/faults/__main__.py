@@ -97,7 +97,7 @@ def main() -> int:
 
 
 def injected(faults: Faults) -> int:
-    """Do so."""
+    """Inject, side by side, and publish what became of it."""
     found: dict[str, list[Case]] = {}
     began = time.monotonic()
     with TemporaryDirectory(prefix="faults-") as temporary:

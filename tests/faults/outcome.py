@@ -45,7 +45,7 @@ def publish(cases: Sequence[Case], out: Path, seconds: float, command: str) -> b
         "pipeline": asdict(provenance()),
     }
     write_json(out / "manifest.json", about)
-    text = markdown(document(rows, when, f"{command}, {seconds / 60:.0f} minutes on {os.cpu_count()} cores"))
+    text = markdown(document(rows, when, f"{command}, {seconds / 60:.1f} minutes on {os.cpu_count()} cores"))
     write_text(out / "faults.md", text)
     print("\n" + text.replace("\\", ""))
     failed = set(rows.fault[rows.failed > 0])
