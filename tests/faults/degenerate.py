@@ -29,7 +29,7 @@ COMMAND = "degenerate data, given to the command"
 
 def degenerate(setting: Setting) -> Iterator[Case]:
     """Yield a case per training, and per command."""
-    for name, training in list(trainings())[:: 10 if setting.quick else 1]:
+    for name, training in list(trainings())[:: 20 if setting.quick else 1]:
         trouble = trouble_with(training, setting.folder)
         yield Case(TRAINING, wrong=int(bool(trouble)), note=f"{name}: {trouble}" * bool(trouble))
     for number, (name, command) in enumerate(commands(setting.quick).items()):

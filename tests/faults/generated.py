@@ -40,7 +40,7 @@ from sweeps.__main__ import main
 from sweeps.experiments import COMMANDS
 
 FAULT = "generated configurations"
-COUNT, QUICK = 500, 25
+COUNT, QUICK = 500, 20
 NAMES = [name for name in SWEEPS if name not in COMMANDS]
 PATIENCE = 60.0
 """Seconds after which a configuration counts as hung."""

@@ -13,7 +13,7 @@ from refused import Refusal, earlier_results, forget_results, furnish, photograp
 from scenes import in_turn
 
 FAULT = "bad input"
-COUNT, QUICK = 64, 8
+COUNT, QUICK = 64, 4
 LIMIT = 1.0
 """Seconds of a processor within which bad input is refused, whoever else uses the machine meanwhile."""
 
