@@ -82,10 +82,8 @@ def main() -> int:
     """Inject, print the table, and return 1 where something is not as it must be."""
     faults = tyro.cli(Faults)
     try:
-        keep = faults.keep
-        require(
-            keep is None or not keep.exists() or not any(keep.iterdir()), "--keep", "must be an empty folder", str(keep)
-        )
+        if faults.keep is not None:
+            require(not any(make_folder(faults.keep).iterdir()), "--keep", "must be an empty folder", str(faults.keep))
         make_folder(faults.out)
         return injected(faults)
     except PipelineError as error:

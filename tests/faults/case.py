@@ -9,8 +9,6 @@ import pandas as pd
 FAILURES = ("lost", "duplicated", "torn", "wrong", "tracebacks", "orphans")
 """What is counted; every one of these must be 0."""
 
-LANES = 3
-"""Parts at a time: one more than the cores that `make faults` is made for, as their cases wait now and then."""
 
 CONTROL, NOT_KILLED = "control: the usual script, SIGKILL", "the usual script, not killed"
 """Rows of the script that people write, which must be seen to fail where it is killed."""

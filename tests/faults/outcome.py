@@ -2,14 +2,15 @@
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from case import CONTROL, CONTROLS, FAILURES, LANES, NOT_KILLED, Case, phases, table
+from case import CONTROL, CONTROLS, FAILURES, NOT_KILLED, Case, phases, table
+from scenes import LANES
 
 from pipeline.files import make_folder, write_json, write_text
 from pipeline.report.document import Document, Section, Table, Text
@@ -45,7 +46,7 @@ def publish(cases: Sequence[Case], out: Path, seconds: float, command: str) -> b
         "pipeline": asdict(provenance()),
     }
     write_json(out / "manifest.json", about)
-    text = markdown(document(rows, when, f"{command}, {seconds / 60:.1f} minutes on {os.cpu_count()} cores"))
+    text = markdown(document(rows, when, about))
     write_text(out / "faults.md", text)
     print("\n" + text.replace("\\", ""))
     failed = set(rows.fault[rows.failed > 0])
@@ -56,8 +57,9 @@ def publish(cases: Sequence[Case], out: Path, seconds: float, command: str) -> b
     return not blind and failed <= CONTROLS
 
 
-def document(rows: pd.DataFrame, when: pd.DataFrame, subtitle: str) -> Document:
-    """Return what is shown of the table of faults and of the phases they came in."""
+def document(rows: pd.DataFrame, when: pd.DataFrame, about: Mapping[str, Any]) -> Document:
+    """Return what is shown of faults and phases; `about` is what the manifest says of the run."""
+    subtitle = f"{about['command']}, {about['seconds'] / 60:.1f} minutes on {about['cores']} cores"
     shown = tuple(tuple(_cell(name, row) for name in COLUMNS) for row in rows.to_dict("records"))
     faults = Table("What became of injected faults.", tuple(COLUMNS.values()), shown)
     sections = [Section("Faults", (Text(sentence(rows)), faults, Text(LEGEND), *_skipped(rows)))]

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import active_children, get_context
 
-from case import LANES, Case, Part, Setting
+from case import Case, Part, Setting
 
+LANES = 3
+"""Parts at a time: one more than the cores that `make faults` is made for, as their cases wait now and then."""
 Scene = Callable[[], Iterable[Case]]
 
 
